@@ -1187,8 +1187,14 @@ def make_system(tmp_path):
     system.end_guardian()
 
 
-def findings(system, *args, code):
+def findings(system, *args, code, watchdog="auto"):
+    """What doctor says where system.conf has this watchdog. It only looks: that of this host is not armed."""
+    conf = system.root / "etc/keelboot/system.conf"
+    text = conf.read_text()
+    assert "\ndevice=off\n" in text
+    conf.write_text(text.replace("\ndevice=off\n", f"\ndevice={watchdog}\n"))
     told = json.loads(system("doctor", "--json", *args, code=code).stdout)
+    conf.write_text(text)
     return {(one["severity"], one["id"]) for one in told["findings"]}
 
 
@@ -1215,6 +1221,22 @@ def test_doctor_says_what_a_guarded_system_lacks(system, around, path, text, fou
         (around / path).write_text(text)
     code = FAILURE if found[0] == "error" else OK
     assert findings(system, "--sys-root", around, code=code) == {found}
+
+
+def test_doctor_knows_the_watchdog_of_a_server_that_is_guarded(system, around):
+    """A BMC's is not of the class: it makes /dev/watchdog alone, which `guard begin` arms."""
+    system.make_good(CURRENT)
+    assert findings(system, "--sys-root", around, code=OK, watchdog="off") == {("warning", "watchdog-off")}
+    (around / "sys/class/watchdog/watchdog0").rename(around / "sys/class/watchdog/watchdog1")
+    assert findings(system, "--sys-root", around, code=OK) == set()
+    shutil.rmtree(around / "sys/class/watchdog")
+    assert findings(system, "--sys-root", around, code=OK) == {("warning", "watchdog-none")}
+    (around / "sys/class/misc/watchdog").mkdir(parents=True)
+    assert findings(system, "--sys-root", around, code=OK) == set()
+    assert findings(system, "--sys-root", around, code=OK, watchdog="off") == {("warning", "watchdog-off")}
+    (around / "proc/1/fd").mkdir(parents=True)
+    (around / "proc/1/fd/40").symlink_to("/dev/watchdog0")
+    assert findings(system, "--sys-root", around, code=OK, watchdog="off") == set(), "process 1 feeds it"
 
 
 def test_doctor_says_that_a_system_to_guard_was_not_counted(system, around):

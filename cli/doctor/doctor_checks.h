@@ -6,6 +6,8 @@
 #include "cli/doctor/doctor.h"
 
 void doctor_watchdog(struct doctor *doc);
+/* The first one that there is, such as "watchdog0"; false: none. */
+bool doctor_watchdog_find(const struct doctor *doc, char *node, size_t size);
 void doctor_unlock(struct doctor *doc);
 void doctor_opened(struct doctor *doc);
 void doctor_kernel(struct doctor *doc);

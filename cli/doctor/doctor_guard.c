@@ -3,6 +3,7 @@
 #include "cli/doctor/doctor_checks.h"
 #include "cli/guard/guard.h"
 #include "cli/guard/guard_file.h"
+#include "cli/guard/guard_watch.h"
 #include "cli/state/mark.h"
 #include "lib/capture.h"
 #include "lib/util.h"
@@ -131,15 +132,28 @@ static void check_boot(struct doctor *doc)
 			      "the guardian is gone: nothing enforces the deadline of this trial");
 }
 
-static void check_ends(struct doctor *doc)
+static void check_guard_watchdog(struct doctor *doc)
 {
-	char text[64];
+	char node[32];
 
-	if (!doctor_exists(doc, "/sys/class/watchdog/watchdog0"))
+	if (guard_watch_is_fed(doc->sys_root))
+		return;
+	if (strcmp(doc->d->conf.watchdog, "off") == 0)
+		doctor_report(doc, DOCTOR_WARNING, "watchdog-off",
+			      "set [watchdog] device=auto in system.conf",
+			      "the watchdog is switched off: nothing ends a hang of the kernel");
+	else if (!doctor_watchdog_find(doc, node, sizeof(node)))
 		doctor_report(
 			doc, DOCTOR_WARNING, "watchdog-none",
 			"load the driver of the hardware's watchdog, or softdog, before keelboot-guard.service",
 			"no watchdog: nothing ends a hang of the kernel");
+}
+
+static void check_ends(struct doctor *doc)
+{
+	char text[64];
+
+	check_guard_watchdog(doc);
 	if (doctor_read(doc, "/proc/sys/kernel/panic", text, sizeof(text)) &&
 	    strtol(text, NULL, 10) == 0)
 		doctor_report(doc, DOCTOR_WARNING, "panic-hangs",

@@ -38,8 +38,8 @@ static bool has_node(const struct doctor *doc, const char *node)
 }
 
 /*
- * The name of the ith; false: there is none. As in init, a driver that is not of the class (a
- * BMC's) makes /dev/watchdog alone; else that is the other name of watchdog0.
+ * As in init, a driver that is not of the class (a BMC's) makes /dev/watchdog alone; else that is
+ * the other name of watchdog0.
  */
 static bool nth_node(const struct doctor *doc, unsigned i, char *node, size_t size)
 {
@@ -48,6 +48,14 @@ static bool nth_node(const struct doctor *doc, unsigned i, char *node, size_t si
 		return has_node(doc, node);
 	snprintf(node, size, UNNUMBERED);
 	return doctor_exists(doc, "/sys/class/misc/" UNNUMBERED);
+}
+
+bool doctor_watchdog_find(const struct doctor *doc, char *node, size_t size)
+{
+	for (unsigned i = 0; i < NODES_MAX; i++)
+		if (nth_node(doc, i, node, size))
+			return true;
+	return false;
 }
 
 /* The one that the boot armed. */
@@ -76,16 +84,13 @@ static bool pick_node(struct doctor *doc, const char *wanted, char *node, size_t
 		if (has_node(doc, node))
 			return true;
 	}
-	for (unsigned i = 0; i < NODES_MAX; i++) {
-		if (!nth_node(doc, i, node, size))
-			continue;
-		if (strncmp(wanted, "/dev/", 5) == 0)
-			doctor_report(doc, DOCTOR_WARNING, "watchdog-other",
-				      "name the right one: [watchdog] device= of system.conf",
-				      "there is no %s; /dev/%s is used", wanted, node);
-		return true;
-	}
-	return false;
+	if (!doctor_watchdog_find(doc, node, size))
+		return false;
+	if (strncmp(wanted, "/dev/", 5) == 0)
+		doctor_report(doc, DOCTOR_WARNING, "watchdog-other",
+			      "name the right one: [watchdog] device= of system.conf",
+			      "there is no %s; /dev/%s is used", wanted, node);
+	return true;
 }
 
 /* What the boot made of the configuration, if it said so. */

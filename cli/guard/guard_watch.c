@@ -24,20 +24,28 @@
 
 static enum kb_err is_watchdog(void *ctx, const char *name)
 {
-	char path[64], target[64];
+	char path[DEVICE_PATH_MAX + 32], target[64];
+	const char *folder = ctx;
 
-	(void)ctx;
-	snprintf(path, sizeof(path), "/proc/1/fd/%.16s", name);
+	snprintf(path, sizeof(path), "%s/%.16s", folder, name);
 	if (os_readlink(path, target, sizeof(target)) == KB_OK &&
 	    strncmp(target, "/dev/watchdog", 13) == 0)
 		return KB_EBUSY;
 	return KB_OK;
 }
 
+bool guard_watch_is_fed(const char *root)
+{
+	char folder[DEVICE_PATH_MAX];
+
+	snprintf(folder, sizeof(folder), "%s/proc/1/fd", root);
+	return os_each(folder, is_watchdog, folder) == KB_EBUSY;
+}
+
 static void arm(const struct device *d, struct wdt *w, struct guard_boot *b)
 {
 	*w = (struct wdt){ .fd = -1 };
-	if (os_each("/proc/1/fd", is_watchdog, NULL) == KB_EBUSY) {
+	if (guard_watch_is_fed("")) {
 		snprintf(b->watchdog_note, sizeof(b->watchdog_note), "process 1 feeds it");
 		return;
 	}

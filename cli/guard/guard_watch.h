@@ -4,6 +4,9 @@
 
 #include "cli/guard/guard_boot.h"
 
+/* Process 1 has a watchdog open. root: before /proc; "". */
+bool guard_watch_is_fed(const char *root);
+
 /*
  * Arms the watchdog, unless process 1 feeds it, and starts the guardian for a trial, or (trial
  * false) only to feed. Writes b's watchdog and its due time. False: there is none, which was
