@@ -942,6 +942,14 @@ def test_this_machines_own_root_is_no_other_system(root):
     assert plain.returncode != USAGE
 
 
+def test_another_system_may_be_named_from_here(debian):
+    """chroot runs in another working folder."""
+    command = [debian.root.name if word == debian.root else word for word in debian.command("--yes")]
+    assert debian.root.name in command
+    call(*command, env=debian.environ(), timeout=300, stdin=subprocess.DEVNULL, cwd=debian.root.parent)
+    assert "adopted already" in debian.adopt("--yes", code=NOTHING).stdout
+
+
 def test_a_kernel_that_runs_and_is_not_installed_needs_no_initramfs(debian):
     """As in a rescue system, or a container of one."""
     debian.put("proc/sys/kernel/osrelease", "6.12-rescue\n")

@@ -12,7 +12,7 @@ import struct
 import time
 
 import pytest
-from cli_device import FAILURE, MIB, OK, REGIONS, TOP, call, edit, run, sleeping_guardian
+from cli_device import FAILURE, KEELBOOT, MIB, OK, REGIONS, TOP, call, edit, run, sleeping_guardian
 from keelreader import crc32c
 from test_cli_guard import CURRENT, NEXT, System
 
@@ -426,6 +426,14 @@ def test_kernel_options_are_read_from_proc_first(board):
         gzip.compress("".join(f"CONFIG_{o}=m\n" for o in OPTIONS if o != "SECCOMP_FILTER").encode()
                       + b"# CONFIG_SECCOMP_FILTER is not set\n" * 9000))
     assert board.findings() == {("error", "kernel-option")}
+
+
+def test_kernel_options_are_read_below_a_folder_that_is_named_from_here(board):
+    """gzip runs in another working folder."""
+    (board.sys / "boot/config-6.1.0-test").unlink()
+    (board.sys / "proc/config.gz").write_bytes(gzip.compress("".join(f"CONFIG_{o}=y\n" for o in OPTIONS).encode()))
+    done = call(KEELBOOT, *board.dev.options(), "doctor", "--sys-root", board.sys.name, "--json", cwd=board.sys.parent)
+    assert [f["id"] for f in json.loads(done.stdout)["findings"]] == ["loader-single"]
 
 
 @pytest.mark.parametrize("option, what", [("MULTIUSER", "cannot drop root"), ("NET", "no bundle is installed"),

@@ -46,10 +46,12 @@ static const char *take_compatible(const char *value)
 /* What nothing could be made with is refused here, before anything is written. */
 static enum kb_err take_option(int id, const struct args *a)
 {
-	const char **texts[] = {
-		[KEY] = &ad.key,	 [DATA] = &ad.data,	    [FROM] = &ad.from,
-		[VERSION] = &ad.version, [SEQUENCE] = &ad.sequence, [SYS_ROOT] = &ad.sys_root
-	};
+	const char **texts[] = { [KEY] = &ad.key,
+				 [DATA] = &ad.data,
+				 [FROM] = &ad.from,
+				 [VERSION] = &ad.version,
+				 [SEQUENCE] = &ad.sequence };
+	static char sys_root[DEVICE_ROOT_MAX];
 	const char *wrong = NULL;
 
 	if (id == DRY_RUN)
@@ -58,6 +60,8 @@ static enum kb_err take_option(int id, const struct args *a)
 		ad.yes = true;
 	else if (id == COMMANDS)
 		ad.commands = true;
+	else if (id == SYS_ROOT)
+		return device_options_root(a->option, a->value, sys_root, &ad.sys_root);
 	else if (id == COMPATIBLE)
 		wrong = take_compatible(a->value);
 	else

@@ -14,6 +14,7 @@
 
 #define DEVICE_RUN_DIR	    "/run/keelboot"
 #define DEVICE_PATH_MAX	    512
+#define DEVICE_ROOT_MAX	    (2 * DEVICE_PATH_MAX)
 #define DEVICE_PARTS_MAX    (CONF_SLOTS_MAX * CONF_CLASSES_MAX)
 #define DEVICE_LOCK_WAIT_MS 10000
 
@@ -94,6 +95,13 @@ void device_options_default(struct device_options *o);
  * verb's. a->tables[0] is the verb's own table.
  */
 int device_options_next(struct args *a, struct device_options *o);
+
+/*
+ * The folder that an option of that name says, absolute: what runs below it has another working
+ * folder. whole: room for it, which out may point to. KB_EINVAL, which it has reported: too long.
+ */
+enum kb_err device_options_root(const char *option, const char *text, char whole[DEVICE_ROOT_MAX],
+				const char **out) KB_MUST_CHECK;
 
 /* Reads configuration and run folder. Absence of either is no error; opts is kept. */
 void device_init(struct device *d, const struct device_options *opts);

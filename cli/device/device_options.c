@@ -85,26 +85,27 @@ static enum kb_err take_path(const char *option, const char *text, const char **
 	return KB_OK;
 }
 
-/* What runs below it has another working folder. */
-static enum kb_err take_root(const char *option, const char *text, const char **out)
+enum kb_err device_options_root(const char *option, const char *text, char whole[DEVICE_ROOT_MAX],
+				const char **out)
 {
-	static char whole[2 * DEVICE_PATH_MAX];
 	char here[DEVICE_PATH_MAX];
 
 	if (text[0] == '/' || text[0] == '\0' ||
 	    os_readlink("/proc/self/cwd", here, sizeof(here)) != KB_OK ||
-	    snprintf(whole, sizeof(whole), "%s/%s", here, text) >= (int)sizeof(whole))
+	    snprintf(whole, DEVICE_ROOT_MAX, "%s/%s", here, text) >= DEVICE_ROOT_MAX)
 		return take_path(option, text, out);
 	return take_path(option, whole, out);
 }
 
 static enum kb_err take_global(struct device_options *o, int id, const struct args *a)
 {
+	static char conf_root[DEVICE_ROOT_MAX];
+
 	switch (id) {
 	case STATE_PATH:
 		return take_path(a->option, a->value, &o->state);
 	case CONF_ROOT:
-		return take_root(a->option, a->value, &o->conf_root);
+		return device_options_root(a->option, a->value, conf_root, &o->conf_root);
 	case RUN_DIR:
 		return take_path(a->option, a->value, &o->run_dir);
 	case SLOT:

@@ -109,6 +109,7 @@ int doctor_cmd(struct args *a, struct device_options *o)
 {
 	static struct doctor doc = { .sys_root = "" };
 	static struct device d;
+	static char whole[DEVICE_ROOT_MAX];
 	bool json = false;
 	json_object *boot;
 	enum kb_err err;
@@ -120,8 +121,8 @@ int doctor_cmd(struct args *a, struct device_options *o)
 			json = true;
 		else if (id != SYS_ROOT)
 			return args_wrong(a, id, "doctor");
-		else
-			doc.sys_root = a->value;
+		else if (device_options_root(a->option, a->value, whole, &doc.sys_root) != KB_OK)
+			return OUTPUT_USAGE;
 	}
 	device_init(&d, o);
 	doc.d = &d;
