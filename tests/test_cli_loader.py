@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command and the boot loader, where each slot has a kernel of its own: `mark good` makes it the preset, and before
 an install the preset is a kernel that stays."""
+import json
 import os
 import re
 import shutil
@@ -182,6 +183,16 @@ def test_doctor_finds_nothing_wrong_with_a_healthy_loader(board):
 def test_doctor_wants_panic_on_the_line(board):
     board.put("proc/cmdline", "console=ttyS0 keelboot.pair=a")
     assert ("error", "loader-panic") in board.findings()
+
+
+@pytest.mark.parametrize("words, timeout, found", [("", "10", False), ("", "-1", False), ("", "0", True),
+                                                   ("panic=0", "10", True), ("panic=10", "0", False)])
+def test_doctor_knows_a_kernel_that_is_built_to_restart(board, words, timeout, found):
+    board.put("proc/cmdline", f"console=ttyS0 keelboot.pair=a {words}")
+    config = board.sys / "boot/config-6.1.0-test"
+    config.write_text(f"{config.read_text()}CONFIG_PANIC_TIMEOUT={timeout}\n")
+    assert (("error", "loader-panic") in board.findings()) == found
+    assert (json.loads(board.doctor("--json").stdout)["loader"]["falls_back"] is False) == found
 
 
 def test_doctor_wants_starts_to_be_counted(board):

@@ -72,3 +72,14 @@ const char *doctor_config_text(const struct doctor *doc)
 	snprintf(path, sizeof(path), "/boot/config-%s", release);
 	return doctor_read(doc, path, config, sizeof(config)) ? config : NULL;
 }
+
+const char *doctor_config_value(const char *text, const char *name)
+{
+	char line[64];
+	size_t len = (size_t)snprintf(line, sizeof(line), "CONFIG_%s=", name);
+
+	for (const char *at = strstr(text, line); at != NULL; at = strstr(at + 1, line))
+		if (at == text || at[-1] == '\n')
+			return at + len;
+	return NULL;
+}

@@ -8,3 +8,7 @@
  * when there is neither, or it cannot be unpacked.
  */
 const char *doctor_config_text(const struct doctor *doc);
+
+/* The value of CONFIG_name in such a text, up to the end of its line, and further; NULL: it is not
+ * set. */
+const char *doctor_config_value(const char *text, const char *name);

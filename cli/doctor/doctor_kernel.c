@@ -42,13 +42,9 @@ static const struct option options[] = {
 
 static bool is_set(const char *text, const char *name)
 {
-	char line[64];
-	size_t len = (size_t)snprintf(line, sizeof(line), "CONFIG_%s=", name);
+	const char *value = doctor_config_value(text, name);
 
-	for (const char *at = strstr(text, line); at != NULL; at = strstr(at + 1, line))
-		if ((at == text || at[-1] == '\n') && (at[len] == 'y' || at[len] == 'm'))
-			return true;
-	return false;
+	return value != NULL && (value[0] == 'y' || value[0] == 'm');
 }
 
 static void check_options(struct doctor *doc)

@@ -2,10 +2,12 @@
 /* The boot loader's half: does it start the pair that it should, and fall back? */
 #include "cli/device/device_loader.h"
 #include "cli/doctor/doctor_checks.h"
+#include "cli/doctor/doctor_config.h"
 
 #include "selector/measured.h"
 #include "selector/pair.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool has_pair(const struct conf *c)
@@ -16,10 +18,19 @@ static bool has_pair(const struct conf *c)
 	return false;
 }
 
+/* By itself, without panic=. Only of the one that runs is it known. */
+static bool is_built_to_restart(const struct doctor *doc)
+{
+	const char *config = doctor_config_text(doc);
+	const char *value = config != NULL ? doctor_config_value(config, "PANIC_TIMEOUT") : NULL;
+
+	return value != NULL && strtol(value, NULL, 10) != 0;
+}
+
 /* A kernel that panics before init has nobody else to restart it. */
 static void check_panic_line(struct doctor *doc)
 {
-	if (!doc->cmd.has_panic || doc->cmd.panic == 0)
+	if (doc->cmd.has_panic ? doc->cmd.panic == 0 : !is_built_to_restart(doc))
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-panic",
 			"add panic=10 to the command line of each pair, where the boot loader, or the unified kernel image, has it",
