@@ -323,6 +323,15 @@ def test_a_bmcs_watchdog_is_not_of_the_class(board):
     assert ("error", "watchdog-none") in board.findings()
 
 
+def test_a_bmcs_driver_heeds_no_parameter_of_the_class(board):
+    """It does not load the class: without a watchdog of that, no kernel has the parameter."""
+    shutil.rmtree(board.sys / "sys/class/watchdog")
+    shutil.rmtree(board.sys / "sys/module/watchdog")
+    board.put("sys/class/misc/watchdog/dev", "10:130")
+    board.watchdog(60, "/dev/watchdog")
+    assert board.findings(OK) == {("note", "watchdog-unseen")}
+
+
 def test_what_the_hardware_counts_bounds_the_deadline_of_progress(board):
     board.dev.configure("[install]\nprogress-deadline=120\n[watchdog]\ntimeout=180\n")
     board.watchdog(180)

@@ -214,10 +214,13 @@ static void check_abilities(struct doctor *doc, const char *node)
 			      identity);
 }
 
-static void check_reboot(struct doctor *doc)
+/* A driver that is not of the class heeds no parameter of it, and need not have loaded it. */
+static void check_reboot(struct doctor *doc, const char *node)
 {
 	char text[16];
 
+	if (strcmp(node, UNNUMBERED) == 0)
+		return;
 	if (!doctor_read(doc, "/sys/module/watchdog/parameters/stop_on_reboot", text, sizeof(text)))
 		doctor_report(
 			doc, DOCTOR_WARNING, "watchdog-stop-on-reboot", "use Linux 5.8 or later",
@@ -255,7 +258,7 @@ static void check_watchdog_device(struct doctor *doc)
 			node);
 	check_feeding(doc, node);
 	check_abilities(doc, node);
-	check_reboot(doc);
+	check_reboot(doc, node);
 }
 
 /* With what the hardware took, if the boot said so: that may be another timeout. */
