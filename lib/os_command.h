@@ -14,5 +14,8 @@ enum kb_err os_command_signal(pid_t pid, int sig) KB_MUST_CHECK;
 bool os_command_runs(pid_t pid);
 /* Our own number. */
 pid_t os_command_pid(void);
+/* Whether PATH has a program of that name: os_command_become() can start it, as far as that tells.
+ */
+bool os_command_is(const char *name);
 /* Replaces this process by a program of PATH, with our environment. Returns only on failure. */
 enum kb_err os_command_become(const char *name, const char *const *argv) KB_MUST_CHECK;

@@ -1421,6 +1421,12 @@ def test_install_reboots_only_when_asked_and_only_after_success(ready, factory):
 def test_install_that_cannot_reboot_says_that_a_reboot_is_needed(ready, factory):
     result = ready("install", "--reboot", factory("2.0", 20), code=REBOOT, env={"PATH": "/nonexistent"})
     assert "reboot by hand" in result.stderr
+    lines = ready("install", "--reboot", "--progress=json", factory("3.0", 30), code=REBOOT,
+                  env={"PATH": "/nonexistent"}).stdout.splitlines()
+    told = json.loads(lines[-1])
+    assert (told["event"], told["exit"], told["result"], told["slot"]) == ("result", REBOOT, "installed", "b")
+    assert told["error"] == '"reboot" is not installed; reboot by hand'
+    assert sum(json.loads(line)["event"] == "result" for line in lines) == 1
 
 
 def test_image_says_what_it_wants_and_where_its_tools_belong(tmp_path):

@@ -211,7 +211,7 @@ static void print_installed(const struct install_args *in)
 		puts("Reboot to try it.");
 }
 
-static void print_install_json(enum kb_err err)
+static void print_install_json(enum kb_err err, int code)
 {
 	json_object *o = output_json_new();
 
@@ -228,10 +228,11 @@ static void print_install_json(enum kb_err err)
 	output_json_slot(o, "made_from", err == KB_OK ? job.made_from : STATE_NONE);
 	output_json_bool(o, "reboot", err == KB_OK);
 	output_json_text(o, "error",
-			 err == KB_OK	      ? NULL
-			 : job.why[0] != '\0' ? job.why
-					      : err_text(err));
-	output_progress_result(o, output_exit_code(err));
+			 code == OUTPUT_REBOOT ? "\"reboot\" is not installed; reboot by hand"
+			 : err == KB_OK	       ? NULL
+			 : job.why[0] != '\0'  ? job.why
+					       : err_text(err));
+	output_progress_result(o, code);
 }
 
 /* By the running system's own command: it stops its services first. */
@@ -255,12 +256,16 @@ int install_cmd(struct args *a, struct device_options *o)
 		return code;
 	device_init(&d, o);
 	err = install_file(&in);
+	code = output_exit_code(err);
+	/* Asked before: what reboots prints no result any more. */
+	if (err == KB_OK && in.reboot && !os_command_is("reboot"))
+		code = OUTPUT_REBOOT;
 	if (in.progress.mode == OUTPUT_PROGRESS_JSON)
-		print_install_json(err);
+		print_install_json(err, code);
 	else if (err == KB_OK)
 		print_installed(&in);
 	if (err != KB_OK)
-		return output_exit_code(err);
+		return code;
 	if (output_flush() != KB_OK && !in.reboot)
 		return OUTPUT_FAILURE;
 	return in.reboot ? reboot_now() : OUTPUT_OK;

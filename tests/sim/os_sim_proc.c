@@ -243,6 +243,12 @@ enum kb_err os_command_signal(pid_t pid, int sig)
 	return KB_OK;
 }
 
+bool os_command_is(const char *name)
+{
+	(void)name;
+	return true;
+}
+
 enum kb_err os_command_become(const char *name, const char *const *argv)
 {
 	(void)name;
