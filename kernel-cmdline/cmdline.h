@@ -83,7 +83,6 @@ struct cmdline {
 	char root[CMDLINE_TEXT_MAX + 1];
 	char rootfstype[CMDLINE_TEXT_MAX + 1];
 	char rootflags[CMDLINE_TEXT_MAX + 1];
-	bool rootwait;
 	/* rw was the last of ro and rw */
 	bool rw;
 	/* init=; "" : default */

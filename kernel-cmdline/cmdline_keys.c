@@ -288,8 +288,7 @@ static bool set_rootwait(struct cmdline *c, const char *value)
 {
 	/* Since 6.6 the kernel also takes rootwait=SECONDS; we wait as long as keelboot.timeout=
 	 * says. */
-	(void)value;
-	c->rootwait = true;
+	(void)c, (void)value;
 	return true;
 }
 

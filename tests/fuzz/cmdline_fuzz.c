@@ -38,8 +38,8 @@ static bool same(const struct cmdline *a, const struct cmdline *b)
 		       a->sources == b->sources && a->timeout_s == b->timeout_s &&
 		       a->log == b->log && a->shell == b->shell &&
 		       a->watchdog_timeout_s == b->watchdog_timeout_s && a->panic == b->panic &&
-		       a->rootwait == b->rootwait && a->rw == b->rw && a->has_log == b->has_log &&
-		       a->has_panic == b->has_panic && a->nwarnings == b->nwarnings;
+		       a->rw == b->rw && a->has_log == b->has_log && a->has_panic == b->has_panic &&
+		       a->nwarnings == b->nwarnings;
 
 	return numbers && strcmp(a->watchdog, b->watchdog) == 0 && strcmp(a->root, b->root) == 0 &&
 	       strcmp(a->rootfstype, b->rootfstype) == 0 &&

@@ -25,7 +25,7 @@ static void assert_defaults(void)
 	EQUAL((c.enable, true), (c.slot, -1), (c.sources, CMDLINE_SOURCE_ALL), (c.timeout_s, 0));
 	EQUAL((c.watchdog, ""), (c.watchdog_timeout_s, 0), (c.log, CMDLINE_LOG_INFO), (c.root, ""));
 	EQUAL((c.rootfstype, ""), (c.rootflags, ""), (c.rw, false), (c.init, ""), (c.panic, 0));
-	EQUAL((c.has_panic, false), (c.rootwait, false));
+	assert_false(c.has_panic);
 }
 
 TEST(an_empty_line_is_all_defaults)
@@ -62,7 +62,7 @@ TEST(every_key_is_read)
 	EQUAL((c.enable, false), (c.slot, 1), (c.sources, CMDLINE_SOURCE_USB | CMDLINE_SOURCE_RAW));
 	EQUAL((c.timeout_s, 7), (c.watchdog, "/dev/watchdog1"), (c.watchdog_timeout_s, 20));
 	EQUAL((c.log, CMDLINE_LOG_DEBUG), (c.shell, true), (c.root, "/dev/vda2"));
-	EQUAL((c.rootfstype, "ext4"), (c.rootflags, "noatime,data=ordered"), (c.rootwait, true));
+	EQUAL((c.rootfstype, "ext4"), (c.rootflags, "noatime,data=ordered"));
 	EQUAL((c.rw, true), (c.init, "/bin/sh"), (c.has_panic, true), (c.panic, -1));
 }
 
@@ -309,13 +309,13 @@ TEST(what_follows_two_dashes_is_inits)
 
 TEST(quotes_are_the_kernels)
 {
-	parse("root=\"PARTLABEL=my root\" rootwait", 0);
-	EQUAL((c.root, "PARTLABEL=my root"), (c.rootwait, true));
-	parse("\"root=PARTLABEL=my root\" rootwait", 0);
-	EQUAL((c.root, "PARTLABEL=my root"), (c.rootwait, true));
+	parse("root=\"PARTLABEL=my root\" rw", 0);
+	EQUAL((c.root, "PARTLABEL=my root"), (c.rw, true));
+	parse("\"root=PARTLABEL=my root\" rw", 0);
+	EQUAL((c.root, "PARTLABEL=my root"), (c.rw, true));
 	/* In the middle of a value they group, and stay. */
-	parse("rootflags=a\"b c\"d rootwait", 0);
-	EQUAL((c.rootflags, "a\"b c\"d"), (c.rootwait, true));
+	parse("rootflags=a\"b c\"d rw", 0);
+	EQUAL((c.rootflags, "a\"b c\"d"), (c.rw, true));
 	parse("root=\"keelboot.slot=b", 0); /* one that is never closed */
 	EQUAL((c.root, "keelboot.slot=b"), (c.slot, -1));
 	parse("root=\"", 1);
@@ -330,8 +330,8 @@ TEST(quotes_are_the_kernels)
 
 TEST(spaces_are_the_kernels)
 {
-	parse("\n\t keelboot.slot=b\v\f\rrw\xa0rootwait", 0);
-	EQUAL((c.slot, 1), (c.rw, true), (c.rootwait, true));
+	parse("\n\t keelboot.slot=b\v\f\rrw\xa0panic=7", 0);
+	EQUAL((c.slot, 1), (c.rw, true), (c.panic, 7));
 }
 
 TEST(a_text_of_the_greatest_length_is_kept)
@@ -351,10 +351,10 @@ TEST(a_line_that_is_too_long_is_cut_with_a_warning)
 	char text[3 * CMDLINE_MAX];
 
 	memset(text, ' ', sizeof(text));
-	memcpy(text, "rootwait", 8);
+	memcpy(text, "panic=7", 7);
 	memcpy(text + sizeof(text) - 4, " rw", 4);
 	parse(text, 1);
-	EQUAL((c.rootwait, true), (c.rw, false));
+	EQUAL((c.panic, 7), (c.rw, false));
 	assert_non_null(strstr(c.warning[0], "4096"));
 }
 
@@ -440,7 +440,7 @@ TEST(only_what_is_heeded_is_read)
 	assert_int_equal(c.nwarnings, 6);
 	assert_string_equal(c.warning[1], "init: ignored: [system] command-line= does not name it");
 	cmdline_parse_heeded(&c, text, "keelboot.log,rootwait");
-	EQUAL((c.nwarnings, 4), (c.log, CMDLINE_LOG_DEBUG), (c.rootwait, true), (c.init, ""));
+	EQUAL((c.nwarnings, 4), (c.log, CMDLINE_LOG_DEBUG), (c.init, ""));
 	assert_int_equal(c.slot, -1);
 	/* A part of a name is no name. */
 	cmdline_parse_heeded(&c, text, "keelboot.slo,keelboot.slots,ini,,init2");
