@@ -29,8 +29,8 @@ struct boot {
 	/* as the kernel gave them to us */
 	char *const *argv;
 	char *const *envp;
-	/* as the kernel has it */
-	char cmdline[CMDLINE_MAX + 1];
+	/* as the kernel has it, up to CMDLINE_MAX */
+	char cmdline[CMDLINE_READ_SIZE];
 	/* it says nothing, and might have */
 	bool cmdline_unread;
 	struct cmdline cmd;

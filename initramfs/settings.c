@@ -124,6 +124,7 @@ static void merge_command_line(struct boot *b)
 	struct cmdline *cmd = &b->cmd;
 	struct conf *conf = &b->conf;
 
+	cmdline_cut(b->cmdline); /* parsed, with a warning; others look for words of theirs */
 	if (cmd->timeout_s != 0)
 		conf->timeout_s = cmd->timeout_s;
 	if (cmd->watchdog[0] != '\0')

@@ -110,21 +110,29 @@ static void apply_key(struct cmdline *c, const struct word *w, const char *heede
 		add_warning(c, "%.64s: unknown key; see keelboot-init(8)", w->name);
 }
 
-/* Copies text into buf of CMDLINE_MAX + 1 bytes; true if it had to be cut in the middle of a word.
- */
-static bool copy_text(struct cmdline *c, char *buf, const char *text)
+bool cmdline_cut(char *text)
+{
+	char *end = text + CMDLINE_MAX, *s = text, *behind;
+
+	if (strnlen(text, CMDLINE_MAX + 1) <= CMDLINE_MAX)
+		return false;
+	/* Half a word could mean something else than the whole one. bound: CMDLINE_MAX */
+	for (behind = s; behind <= end; behind = s + cmdline_word_len(s))
+		s = behind + cmdline_word_spaces(behind);
+	*(s < end ? s : end) = '\0';
+	return true;
+}
+
+/* Copies text into buf of CMDLINE_MAX + 2 bytes. */
+static void copy_text(struct cmdline *c, char *buf, const char *text)
 {
 	size_t len = strnlen(text, CMDLINE_MAX + 1);
-	bool cut = len > CMDLINE_MAX;
 
-	if (cut) {
-		len = CMDLINE_MAX;
-		add_warning(c, "kernel command line: longer than %d bytes; the rest is ignored",
-			    CMDLINE_MAX);
-	}
 	memcpy(buf, text, len);
 	buf[len] = '\0';
-	return cut && !cmdline_word_space(text[len]);
+	if (cmdline_cut(buf))
+		add_warning(c, "kernel command line: longer than %d bytes; the rest is ignored",
+			    CMDLINE_MAX);
 }
 
 bool cmdline_is_key(const char *name, size_t len)
@@ -143,21 +151,16 @@ void cmdline_parse(struct cmdline *c, const char *text)
 
 void cmdline_parse_heeded(struct cmdline *c, const char *text, const char *heeded)
 {
-	char buf[CMDLINE_MAX + 1], *s, *end;
-	bool cut;
+	char buf[CMDLINE_MAX + 2], *s;
 
 	*c = (struct cmdline){
 		.enable = true, .slot = -1, .pair = -1, .sources = CMDLINE_SOURCE_ALL
 	};
-	cut = copy_text(c, buf, text);
-	end = buf + strlen(buf);
+	copy_text(c, buf, text);
 	s = buf + cmdline_word_spaces(buf);
 	while (*s != '\0') {
 		struct word w;
 
-		/* Half a word could mean something else than the whole one. */
-		if (cut && s + cmdline_word_len(s) == end)
-			return;
 		s = take_word(s, &w);
 		if (w.value == NULL && strcmp(w.name, "--") == 0)
 			return;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #define CMDLINE_MAX	     4096
+#define CMDLINE_READ_SIZE    4098 /* for /proc/cmdline: its newline, or a byte too many; NUL */
 #define CMDLINE_TEXT_MAX     255
 #define CMDLINE_TOKEN_MAX    63
 #define CMDLINE_RESET_MAX    8
@@ -125,6 +126,10 @@ void cmdline_parse(struct cmdline *c, const char *text);
  * others of cmdline_keys keep their defaults, and are named in a warning.
  */
 void cmdline_parse_heeded(struct cmdline *c, const char *text, const char *heeded);
+
+/* Leaves of text what cmdline_parse() reads of it: at most CMDLINE_MAX bytes, and no half word.
+ * True: there was more. */
+bool cmdline_cut(char *text);
 
 /* Reads the value of keelboot.pair=, "a,counted"; NULL: it has none. False: it is no such value,
  * and *slot -1. */

@@ -153,6 +153,7 @@ def test_a_finding_in_text_has_its_fix_below_and_errors_come_first(board):
     ("proc/cmdline", "keelboot.slot=b", "error", "command-line-slot"),
     ("proc/cmdline", "keelboot.sources=none", "warning", "command-line-sources"),
     ("proc/cmdline", "keelboot.slto=b", "warning", "command-line"),
+    pytest.param("proc/cmdline", "x" * 4097, "warning", "command-line", id="line-too-long"),
     ("proc/cmdline", "keelboot.watchdog=off", "warning", "watchdog-off"),
     ("boot/config-6.1.0-test", "CONFIG_TMPFS=y", "error", "kernel-option"),
     ("proc/sys/kernel/osrelease", "6.2", "note", "kernel-options-unknown"),

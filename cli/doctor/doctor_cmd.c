@@ -25,7 +25,7 @@ static const struct {
 
 static void look_at_device(struct doctor *doc, json_object *boot)
 {
-	static char text[CMDLINE_MAX + 1];
+	static char text[CMDLINE_READ_SIZE];
 
 	if (doctor_is_guarded(doc)) {
 		doctor_guard(doc);

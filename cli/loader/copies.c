@@ -44,7 +44,7 @@ void copies_force_ro(const struct copies *c, unsigned area, char path[COPIES_PAT
 /* U-Boot says it in the device tree; another loader, on the kernel's command line. */
 static void read_version(struct copies *c)
 {
-	static char line[CMDLINE_MAX + 1];
+	static char line[CMDLINE_READ_SIZE];
 	static struct cmdline cmd;
 	char path[COPIES_PATH];
 

@@ -236,6 +236,42 @@ TEST(open_quote_does_not_take_the_end_of_the_line)
 	assert_absent("finit_module /lib/modules/usb-storage.ko quirks=\"1:2:u\n");
 }
 
+/* Of which less than the last byte has no room. */
+static char *line_too_long_by(const char *words, size_t more)
+{
+	static char text[CMDLINE_MAX + 64];
+	size_t len = strlen(words);
+
+	memset(text, ' ', sizeof(text));
+	memcpy(text + CMDLINE_MAX + more - len, words, len);
+	memcpy(text + CMDLINE_MAX + more, "\n", 2);
+	return text;
+}
+
+/* "/usr/sbin/firs" would be another program, "1:2:" another quirk. */
+TEST(word_that_is_cut_in_a_long_command_line_is_ignored_with_a_warning)
+{
+	static const char too_long[] = "# kernel command line: longer than 4096 bytes";
+
+	machine.init[0] = "/usr/sbin/first";
+	for (size_t more = 0; more < 5; more++) {
+		machine_restart();
+		machine.cmdline = line_too_long_by("init=/usr/sbin/first", more);
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_int_equal(os_sim_count(too_long), more > 0);
+		assert_int_equal(os_sim_count("# root: init="), 0);
+		assert_int_equal(os_sim_count("exec /usr/sbin/first: "), more == 0);
+	}
+	for (size_t more = 0; more < 2; more++) {
+		machine_restart();
+		os_sim_file("/etc/keelboot/modules", "/lib/modules/usb-storage.ko\n");
+		machine.cmdline = line_too_long_by("usb-storage.quirks=1:2:u", more);
+		assert_int_equal(machine_boot(), OS_SIM_EXEC);
+		assert_int_equal(os_sim_count("finit_module /lib/modules/usb-storage.ko quirks="),
+				 more == 0);
+	}
+}
+
 TEST(panic_restarts_unless_told_otherwise)
 {
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);

@@ -385,6 +385,22 @@ TEST(a_word_that_is_cut_does_not_count)
 	assert_string_equal(c.root, "");
 }
 
+TEST(what_is_cut_off_is_what_is_not_read)
+{
+	char text[CMDLINE_READ_SIZE];
+
+	memset(text, 'x', sizeof(text));
+	text[CMDLINE_MAX] = '\0';
+	EQUAL((cmdline_cut(text), false), (strlen(text), CMDLINE_MAX));
+	memcpy(text + CMDLINE_MAX, "x", 2);
+	EQUAL((cmdline_cut(text), true), (text, "")); /* one word */
+	memset(text, ' ', CMDLINE_MAX + 1);
+	EQUAL((cmdline_cut(text), true), (strlen(text), CMDLINE_MAX));
+	memcpy(text, "a \"b", 4);
+	memset(text + 4, ' ', CMDLINE_MAX - 3);
+	EQUAL((cmdline_cut(text), true), (text, "a ")); /* the quote is open */
+}
+
 TEST(many_problems_are_told_of_up_to_a_limit)
 {
 	parse("keelboot.a keelboot.b keelboot.c keelboot.d keelboot.e keelboot.f keelboot.g"
