@@ -249,7 +249,8 @@ class Image:
                               source=conf)
 
     def busybox(self, source) -> str:
-        """busybox, /bin/sh and a link for each applet. Returns a note, or ''."""
+        """busybox, /bin/sh and a link for each applet but modprobe: it could load nothing here, and init would rely
+        on it where a driver is missing. Returns a note, or ''."""
         data = read(source, "busybox")
         self.program("bin/busybox", source, data)
         applets, note = [], ""
@@ -267,7 +268,7 @@ class Image:
                     "`busybox APPLET`")
         applets.insert(0, "bin/sh")
         for applet in applets:
-            if not self.archive.has(applet):
+            if applet.rsplit("/", 1)[-1] != "modprobe" and not self.archive.has(applet):
                 self.archive.link(applet, "/bin/busybox", source=str(source))
         return note
 

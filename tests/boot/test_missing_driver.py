@@ -17,13 +17,14 @@ def test_without_the_driver_of_the_disk_no_disk_is_seen(bench):
 
 
 def test_slot_without_the_driver_of_its_file_system_costs_no_try(bench):
-    """Boot after boot, until an initramfs has it."""
+    """Boot after boot, until an initramfs has it. busybox has a modprobe, which would find no module here."""
     tree, image = bench.work / "tree", bench.work / "root.squashfs"
     tree.mkdir()
     subprocess.run(["debugfs", "-R", f"rdump / {tree}", bench.device.system("2.0")], check=True, capture_output=True)
     subprocess.run(["mksquashfs", tree, image, "-all-root", "-noappend", "-quiet", "-no-progress"], check=True)
     disk = bench.disk("1.0", bench.bundle("2.0", image=image), good="a")
-    with bench.machine(disk) as vm:
+    initrd = bench.initramfs("--busybox", "/bin/busybox", name="busybox")
+    with bench.machine(disk, initrd=initrd) as vm:
         for number in range(1, 6):
             vm.wait_boot(number)
             vm.expect(r"keelboot: slot b: this kernel has no squashfs: its module is not in the initramfs, or did not "
