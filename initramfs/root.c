@@ -157,6 +157,22 @@ static enum kb_err mount_root(const struct root *r, const char *dev, const char 
 	return mount_any(r, dev, probed, NULL);
 }
 
+void root_protect(const struct root *r, const char *dev)
+{
+	enum kb_err err = r->protect ? os_protect(dev, true) : KB_OK;
+
+	if (err != KB_OK)
+		log_warn("root: unable to write-protect %s: %s", dev, err_text(err));
+}
+
+void root_unprotect(const struct root *r, const char *dev)
+{
+	enum kb_err err = r->protect ? os_protect(dev, false) : KB_OK;
+
+	if (err != KB_OK)
+		log_warn("root: unable to lift the write-protection of %s: %s", dev, err_text(err));
+}
+
 /*
  * Even a read-only mount writes: ext4 replays its journal, and notes errors. A slot has to stay
  * what was signed, so its device is write-protected first. A journal that is not empty then keeps
@@ -167,13 +183,9 @@ static enum kb_err mount_protected(const struct root *r, const char *dev, const 
 {
 	enum kb_err err;
 
-	if (!r->protect)
-		return mount_root(r, dev, probed);
-	err = os_protect(dev, true);
-	if (err != KB_OK)
-		log_warn("root: unable to write-protect %s: %s", dev, err_text(err));
+	root_protect(r, dev);
 	err = mount_root(r, dev, probed);
-	if (err != KB_EPERM || strcmp(probed, "ext4") != 0)
+	if (!r->protect || err != KB_EPERM || strcmp(probed, "ext4") != 0)
 		return err;
 	note_mounted(r, dev, "ext4", "noload");
 	err = os_mount(dev, ROOT_DIR, "ext4", MS_RDONLY, "noload");
@@ -184,19 +196,11 @@ static enum kb_err mount_protected(const struct root *r, const char *dev, const 
 	return err;
 }
 
-static void allow_writing(const struct root *r, const char *dev)
-{
-	enum kb_err err = r->protect ? os_protect(dev, false) : KB_OK;
-
-	if (err != KB_OK)
-		log_warn("root: unable to lift the write-protection of %s: %s", dev, err_text(err));
-}
-
 void root_umount(const struct root *r, const char *dev)
 {
 	if (os_umount(ROOT_DIR) != KB_OK)
 		log_warn("root: unable to unmount %s: %m", dev);
-	allow_writing(r, dev);
+	root_unprotect(r, dev);
 }
 
 enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype, char *reason)
@@ -205,7 +209,7 @@ enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype
 
 	err = mount_protected(r, dev, fstype);
 	if (err != KB_OK) {
-		allow_writing(r, dev);
+		root_unprotect(r, dev);
 		snprintf(reason, STATE_STR_MAX + 1, "no mount: %.36s", err_text(err));
 		return KB_EMOUNT;
 	}

@@ -60,6 +60,11 @@ enum kb_err root_mount(const struct root *r, const char *dev, const char *fstype
 /* Takes that back. */
 void root_umount(const struct root *r, const char *dev);
 
+/* For a device with another one above it, which is what root_mount() gets: write-protects it, where
+ * slots are, and lifts that. Failures are logged. */
+void root_protect(const struct root *r, const char *dev);
+void root_unprotect(const struct root *r, const char *dev);
+
 /* The init that root_enter() starts, but for this one; NULL: there is none. */
 const char *root_init(const struct root *r, const char *except);
 

@@ -115,6 +115,25 @@ static enum kb_err run_hooks_and_mount(struct boot *b, const struct hook_env *en
 	return root_mount(&root, env->device, fstype, reason);
 }
 
+/* What lies below is part of the slot: a write to it would be a panic at the next read. */
+static enum kb_err open_tree(struct boot *b, const char *dev, char slot, char node[OS_DM_NODE],
+			     char *reason)
+{
+	enum kb_err err;
+
+	root_protect(&b->root, dev);
+	err = verity_open(&b->manifest, dev, slot, node, reason);
+	if (err != KB_OK)
+		root_unprotect(&b->root, dev);
+	return err;
+}
+
+static void close_tree(struct boot *b, const char *dev, char slot)
+{
+	verity_close(slot);
+	root_unprotect(&b->root, dev);
+}
+
 /* The same through dm-verity, when the slot's manifest has a root hash. */
 static enum kb_err open_and_mount(struct boot *b, const struct hook_env *env, const char *fstype,
 				  char *reason)
@@ -125,27 +144,31 @@ static enum kb_err open_and_mount(struct boot *b, const struct hook_env *env, co
 
 	if (b->manifest.verity == 0)
 		return run_hooks_and_mount(b, env, fstype, reason);
-	TRY(verity_open(&b->manifest, env->device, slot, node, reason));
+	TRY(open_tree(b, env->device, slot, node, reason));
 	through.device = node;
 	err = run_hooks_and_mount(b, &through, fstype, reason);
 	if (err != KB_OK)
-		verity_close(slot);
+		close_tree(b, env->device, slot);
 	return err;
+}
+
+static const char *partition_of(const struct boot *b, int slot)
+{
+	return b->dev.slot[slot].part[devices_root_class(&b->conf, (unsigned)slot)];
 }
 
 static enum kb_err mount_bare(struct boot *b, int slot, char *reason)
 {
-	const struct devices_slot *d = &b->dev.slot[slot];
-	const char *dev = d->part[devices_root_class(&b->conf, (unsigned)slot)];
+	const char *dev = partition_of(b, slot), *fstype = b->dev.slot[slot].fstype;
 	char node[OS_DM_NODE], letter = state_slot_letter(slot);
 	enum kb_err err;
 
 	if (b->manifest.verity == 0)
-		return root_mount(&b->root, dev, d->fstype, reason);
-	TRY(verity_open(&b->manifest, dev, letter, node, reason));
-	err = root_mount(&b->root, node, d->fstype, reason);
+		return root_mount(&b->root, dev, fstype, reason);
+	TRY(open_tree(b, dev, letter, node, reason));
+	err = root_mount(&b->root, node, fstype, reason);
 	if (err != KB_OK)
-		verity_close(letter);
+		close_tree(b, dev, letter);
 	return err;
 }
 
@@ -164,7 +187,7 @@ void slot_umount(struct boot *b, int slot)
 {
 	root_umount(&b->root, b->mounted.dev);
 	if (b->manifest.verity != 0)
-		verity_close(state_slot_letter(slot));
+		close_tree(b, partition_of(b, slot), state_slot_letter(slot));
 }
 
 void slot_despite(struct boot *b, int slot, const char *why)
@@ -196,7 +219,7 @@ enum kb_err slot_mount(struct boot *b, int slot, char *reason)
 	env.slot = name;
 	env.status = state_st_name(s->st);
 	env.version = s->version;
-	env.device = d->part[devices_root_class(&b->conf, (unsigned)slot)];
+	env.device = partition_of(b, slot);
 	env.root = ROOT_DIR;
 	env.overrule = is_overruled;
 	tail = (struct tail){ .len = 0 };

@@ -49,6 +49,9 @@ def test_slot_with_a_root_hash_boots_through_verity_on_trial_and_when_it_is_good
         bench.up(vm, "5.0", "b")
         assert root_of(bench, vm) == "/dev/dm-0 ext4"
         assert bench.ask(vm, "cat /sys/block/dm-0/dm/name").strip() == "keelboot-root-b"
+        assert bench.ask(vm, "cat /sys/class/block/vda4/ro").strip() == "1"
+        status, output = vm.shell("dd if=/dev/vda4 of=/dev/vda4 bs=4096 count=1 conv=notrunc,fsync")
+        assert status != 0 and "not permitted" in output, (status, output)
         assert bench.status(vm)["slots"][1]["state"] == "good"
         vm.send("reboot")
         vm.expect(r"keelboot: slot b: dm-verity on /dev/vda4")

@@ -2,6 +2,7 @@
 /* Slots that have a kernel of their own each, which the one that a boot loader starts loads. */
 #include "tests/trace/applies.h"
 #include "tests/trace/kexecs.h"
+#include "tests/trace/verified.h"
 
 TEST(trial_is_charged_loaded_and_booted_by_its_own_kernel)
 {
@@ -35,6 +36,20 @@ TEST(healthy_boot_loads_its_kernel_and_writes_nothing)
 	machine_boots_as("kexec_good_slot_has_come_up", 'a');
 	assert_absent("write " STATE_DEV);
 	assert_absent("spawn " CHILD);
+}
+
+/* It is only looked into: what was closed may be written to. */
+TEST(kernel_of_a_slot_behind_verity_is_read_from_a_protected_partition)
+{
+	struct state s = machine_good();
+
+	put_with_manifest(&s, 0, true);
+	verity_opens(&s, 0);
+	kernels_load();
+	assert_int_equal(machine_boot(), OS_SIM_KEXEC);
+	assert_order("protect " SLOT_A_DEV, "mount /dev/dm-0");
+	assert_order(LOADS, "dm remove keelboot-root-a");
+	assert_order("dm remove keelboot-root-a", "unprotect " SLOT_A_DEV);
 }
 
 TEST(watchdog_is_fed_right_before_and_not_stopped)

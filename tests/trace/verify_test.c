@@ -88,6 +88,20 @@ TEST(good_slot_with_a_root_hash_boots_through_verity)
 	assert_once("mount /dev/dm-0 /sysroot ext4 ro");
 	assert_absent("mount " SLOT_A_DEV);
 	assert_int_equal(machine.state.own.ops, 0);
+	/* A write to the partition would be a panic at the next read. */
+	assert_order("protect " SLOT_A_DEV, "dm keelboot-root-a");
+	assert_absent("unprotect");
+}
+
+TEST(partition_below_verity_may_be_written_where_slots_may)
+{
+	struct state s = machine_good();
+
+	put_with_manifest(&s, 0, true);
+	machine.conf = "[system]\nslots=writable\n";
+	verity_opens(&s, 0);
+	machine_boots('a');
+	assert_absent("protect");
 }
 
 TEST(panics_of_a_good_slot_behind_verity_lead_to_the_other_one)
@@ -118,6 +132,7 @@ TEST(slot_that_verity_does_not_open_or_mount_is_left)
 	machine_boots_as("verity_does_not_open_next_candidate", 'b');
 	assert_int_equal(machine_get().slot[0].streak, 1);
 	assert_absent("mount " SLOT_A_DEV);
+	assert_once("unprotect " SLOT_A_DEV);
 	machine_restart();
 	machine_put(s);
 	helper_answers(0);
@@ -125,7 +140,8 @@ TEST(slot_that_verity_does_not_open_or_mount_is_left)
 	os_sim_fail("mount /dev/dm-0", 0, KB_EMOUNT);
 	assert_int_equal(machine_boot(), OS_SIM_EXEC);
 	assert_once("dm remove keelboot-root-a");
-	assert_order("dm remove keelboot-root-a", "mount " SLOT_B_DEV);
+	assert_order("dm remove keelboot-root-a", "unprotect " SLOT_A_DEV);
+	assert_order("unprotect " SLOT_A_DEV, "mount " SLOT_B_DEV);
 }
 
 /* Its tries are for what the slot does; the initramfs is to blame here, and another one boots it.
