@@ -114,47 +114,70 @@ static void note_mounted(const struct root *r, const char *dev, const char *type
 		return;
 	snprintf(m->dev, sizeof(m->dev), "%s", dev);
 	snprintf(m->fstype, sizeof(m->fstype), "%s", type);
-	snprintf(m->options, sizeof(m->options), "%s", options != NULL ? options : "");
+	snprintf(m->options, sizeof(m->options), "%s", options);
 }
 
 /* A file system of a type that is known, or else of one of the usual types. */
 static enum kb_err mount_any(const struct root *r, const char *dev, const char *type,
-			     const char *options)
+			     const struct root_options *o)
 {
 	/* A slot is read-only whatever the command line says: one that was written to is no longer
 	 * what was signed. */
-	unsigned long flags = r->writable ? 0 : MS_RDONLY;
+	unsigned long flags = o->flags | (r->writable ? 0 : MS_RDONLY);
+	const char *data = o->data[0] != '\0' ? o->data : NULL;
 	enum kb_err err = KB_EMOUNT;
 
-	note_mounted(r, dev, type, options);
+	note_mounted(r, dev, type, o->words);
 	if (strcmp(type, "auto") != 0)
-		return os_mount(dev, ROOT_DIR, type, flags, options);
+		return os_mount(dev, ROOT_DIR, type, flags, data);
 	for (unsigned i = 0; i < KB_ARRAY_LEN(usual) && err != KB_OK; i++)
-		err = os_mount(dev, ROOT_DIR, usual[i], flags, options);
+		err = os_mount(dev, ROOT_DIR, usual[i], flags, data);
 	return err;
 }
 
+/* Of the options those that fit each file system. */
+static enum kb_err mount_second(const struct root *r, const char *dev, const char *type)
+{
+	const struct root_options o = root_options_read(r->options, false);
+
+	log_warn("root: trying %s as %s %s%s (rootfstype=, rootflags=, system.conf)", dev, type,
+		 o.words[0] != '\0' ? "with " : "without options", o.words);
+	return mount_any(r, dev, type, &o);
+}
+
 /*
- * As command line and system.conf say; when that fails, as the prober says and without options,
- * because a wrong word in either must not stop a boot. A type like tmpfs mounts, and is another
- * file system than the slot's: it has no init.
+ * As command line and system.conf say; when that fails, as the prober says and without options of
+ * a file system, because a wrong word in either must not stop a boot. A type like tmpfs mounts, and
+ * is another file system than the slot's: it has no init.
  */
 static enum kb_err mount_root(const struct root *r, const char *dev, const char *probed)
 {
-	const char *type = mount_type(r, probed);
-	const char *options = r->options[0] != '\0' ? r->options : NULL;
-	bool other = probed[0] != '\0' && (strcmp(type, probed) != 0 || options != NULL);
-	enum kb_err err = mount_any(r, dev, type, options);
+	const struct root_options o = root_options_read(r->options, true);
+	const char *type = mount_type(r, probed), *second = probed[0] != '\0' ? probed : type;
+	bool other = strcmp(type, second) != 0 || o.data[0] != '\0';
+	enum kb_err err;
 
+	if (o.ignored != NULL)
+		log_warn(
+			"root: mount option %s: ignored; see mount-options= in keelboot-system.conf(5)",
+			o.ignored);
+	err = mount_any(r, dev, type, &o);
 	if (err == KB_OK && (!other || find_init(r) != NULL || os_umount(ROOT_DIR) != KB_OK))
 		return KB_OK;
-	log_err("root: unable to mount %s (%s%s%s): %s", dev, type, options != NULL ? ", " : "",
-		options != NULL ? options : "", err != KB_OK ? err_text(err) : "no init in it");
-	if (!other)
-		return err;
-	log_warn("root: trying %s as %s without options (rootfstype=, rootflags=, system.conf)",
-		 dev, probed);
-	return mount_any(r, dev, probed, NULL);
+	log_err("root: unable to mount %s (%s%s%s): %s", dev, type,
+		r->options[0] != '\0' ? ", " : "", r->options,
+		err != KB_OK ? err_text(err) : "no init in it");
+	return other ? mount_second(r, dev, second) : err;
+}
+
+static enum kb_err mount_without_journal(const struct root *r, const char *dev)
+{
+	char text[ROOT_OPTIONS_MAX + 1];
+	struct root_options o = root_options_read(r->options, false);
+
+	snprintf(text, sizeof(text), "noload,%.*s", CMDLINE_TEXT_MAX, o.words);
+	o = root_options_read(text, true);
+	return mount_any(r, dev, "ext4", &o);
 }
 
 void root_protect(const struct root *r, const char *dev)
@@ -187,8 +210,7 @@ static enum kb_err mount_protected(const struct root *r, const char *dev, const 
 	err = mount_root(r, dev, probed);
 	if (!r->protect || err != KB_EPERM || strcmp(probed, "ext4") != 0)
 		return err;
-	note_mounted(r, dev, "ext4", "noload");
-	err = os_mount(dev, ROOT_DIR, "ext4", MS_RDONLY, "noload");
+	err = mount_without_journal(r, dev);
 	if (err == KB_OK)
 		log_warn(
 			"root: %s was modified; mounted without its journal (if this is intended: [system] slots=writable)",

@@ -4,6 +4,7 @@
 
 #include "hooks/hook.h"
 #include "initramfs/overlay/overlay_plan.h"
+#include "initramfs/root_options.h"
 #include "kernel-cmdline/cmdline.h"
 #include "lib/conf.h"
 
@@ -13,9 +14,9 @@
 struct root_mounted {
 	/* "/dev/vda3", or "/dev/dm-0" where dm-verity stands between */
 	char dev[32];
-	/* file system and its options; "auto": one of the usual */
+	/* file system and its options, for mount(8); "auto": one of the usual */
 	char fstype[CONF_NAME_MAX + 1];
-	char options[CMDLINE_TEXT_MAX + 1];
+	char options[ROOT_OPTIONS_MAX + 1];
 	/* what is started there */
 	char init[CMDLINE_TEXT_MAX + 1];
 };

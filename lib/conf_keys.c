@@ -69,7 +69,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("File system of the slots; by default, the one that is found."),
 	  TEXT(NAME, fstype) },
 	{ "system", "mount-options", "OPTIONS", "",
-	  MEANING("Options to mount the root with; rootflags= of the kernel command line overrides it."),
+	  MEANING("Options to mount the root with, those of mount(8) and of its file system; rootflags= of the kernel command line overrides it. Without effect are rw, for a slot is mounted read-only, and noexec, with which init would not start."),
 	  TEXT(TEXT, mount_options) },
 	{ "system", "root-overlay", "off|tmpfs|PARTITION", "off",
 	  MEANING("What the running system writes to its root goes into an overlay above the slot: into memory, or onto a partition with a folder for each release. docs/ROOT.md explains what follows from that."),

@@ -120,36 +120,53 @@ enum kb_err os_poll(const int *fds, bool *ready, unsigned n, unsigned timeout_ms
 }
 
 /* ---------------------------------------------------------------- mounts */
+static const struct {
+	unsigned long flag;
+	const char *name;
+} mount_flags[] = {
+	{ MS_NOSUID, "nosuid" },     { MS_NODEV, "nodev" },
+	{ MS_NOEXEC, "noexec" },     { MS_NOSYMFOLLOW, "nosymfollow" },
+	{ MS_REMOUNT, "remount" },   { MS_BIND, "bind" },
+	{ MS_MOVE, "move" },	     { MS_NOATIME, "noatime" },
+	{ MS_RELATIME, "relatime" }, { MS_STRICTATIME, "strictatime" },
+};
+
 /* "ro,nodev", as mount(8) would say it. */
 static const char *flags_text(unsigned long flags)
 {
-	static const struct {
-		unsigned long flag;
-		const char *name;
-	} names[] = {
-		{ MS_NOSUID, "nosuid" },     { MS_NODEV, "nodev" },
-		{ MS_NOEXEC, "noexec" },     { MS_NOSYMFOLLOW, "nosymfollow" },
-		{ MS_REMOUNT, "remount" },   { MS_BIND, "bind" },
-		{ MS_MOVE, "move" },	     { MS_NOATIME, "noatime" },
-		{ MS_RELATIME, "relatime" }, { MS_STRICTATIME, "strictatime" },
-	};
 	static char out[128];
 
 	snprintf(out, sizeof(out), "%s", flags & MS_RDONLY ? "ro" : "rw");
-	for (unsigned i = 0; i < KB_ARRAY_LEN(names); i++) {
-		if (flags & names[i].flag)
-			strcat(strcat(out, ","), names[i].name);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(mount_flags); i++) {
+		if (flags & mount_flags[i].flag)
+			strcat(strcat(out, ","), mount_flags[i].name);
 	}
 	return out;
+}
+
+/* As the kernel has it: they are no data of any file system. */
+static bool names_a_flag(const char *options)
+{
+	for (size_t len; options != NULL && *options != '\0'; options += len) {
+		options += *options == ',';
+		len = strcspn(options, ",");
+		for (unsigned i = 0; i < KB_ARRAY_LEN(mount_flags); i++) {
+			if (strlen(mount_flags[i].name) == len &&
+			    strncmp(options, mount_flags[i].name, len) == 0)
+				return true;
+		}
+	}
+	return false;
 }
 
 enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 		     unsigned long flags, const char *options)
 {
-	TRY(OS_SIM_CALL("mount", os_sim_check_mount(source, fstype), "mount %s %s %s %s%s%s",
-			source != NULL ? source : "none", target, fstype != NULL ? fstype : "none",
-			flags_text(flags), options != NULL ? "," : "",
-			options != NULL ? options : ""));
+	enum kb_err err = names_a_flag(options) ? KB_EMOUNT : os_sim_check_mount(source, fstype);
+
+	TRY(OS_SIM_CALL("mount", err, "mount %s %s %s %s%s%s", source != NULL ? source : "none",
+			target, fstype != NULL ? fstype : "none", flags_text(flags),
+			options != NULL ? "," : "", options != NULL ? options : ""));
 	if (fstype == NULL || strcmp(fstype, "tmpfs") != 0)
 		os_sim_do_mount(source, target);
 	return KB_OK;

@@ -77,6 +77,27 @@ TEST(wrong_type_and_options_are_left_out)
 	mounts("Type=ext4\nOptions=ro\n");
 }
 
+/* mount(8) splits them as Keelboot did; what that ignored is not handed out. */
+TEST(options_of_mount_are_handed_out_in_their_order)
+{
+	boots("[system]\ncompatible=trace\nmount-options=errors=panic,noatime,nosuid\n",
+	      "root=/dev/nothing rootfstype=ext4\n");
+	mounts("Options=ro,errors=panic,noatime,nosuid\n");
+	chooses();
+	assert_once("mount " SLOT_A_DEV " /sysroot ext4 ro,nosuid,noatime,errors=panic");
+	assert_false(os_exists(HANDOUT_OTHERWISE));
+}
+
+TEST(options_that_a_root_ignores_are_not_handed_out)
+{
+	boots("[system]\ncompatible=trace\nmount-options=noatime,rw,noexec\n",
+	      "root=/dev/nothing\n");
+	chooses();
+	assert_true(os_exists(HANDOUT_OTHERWISE));
+	generates();
+	mounts("Type=ext4\nOptions=ro,noatime\n");
+}
+
 /* systemd reads the command line itself. */
 TEST(init_that_the_maker_forbids_is_not_started)
 {

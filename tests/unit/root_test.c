@@ -101,6 +101,73 @@ TEST(a_word_that_mounts_something_else_is_left_out_too)
 			    "mount /dev/vda2 /sysroot ext4 ro\n");
 }
 
+static void mounts_with(const char *options)
+{
+	snprintf(conf.mount_options, sizeof(conf.mount_options), "%s", options);
+}
+
+TEST(words_of_mount_are_flags_and_the_rest_is_data)
+{
+	static struct root_mounted mounted;
+	struct root root;
+
+	mounts_with("errors=panic,noatime,nosuid");
+	root = *slot_root();
+	root.mounted = &mounted;
+	OK(root_mount(&root, DEV, "ext4", reason));
+	assert_string_equal(os_sim_trace(),
+			    "protect /dev/vda2\n"
+			    "mount /dev/vda2 /sysroot ext4 ro,nosuid,noatime,errors=panic\n");
+	assert_string_equal(mounted.options, "errors=panic,noatime,nosuid");
+}
+
+TEST(wrong_data_costs_no_flag)
+{
+	static struct root_mounted mounted;
+	struct root root;
+
+	mounts_with("nosuid,bogus,nodev");
+	os_sim_fail("mount " DEV " /sysroot ext4 ro,nosuid,nodev,bogus", 0, KB_EMOUNT);
+	root = *slot_root();
+	root.mounted = &mounted;
+	OK(root_mount(&root, DEV, "ext4", reason));
+	assert_int_equal(os_sim_count("mount " DEV " /sysroot ext4 ro,nosuid,nodev\n"), 1);
+	assert_int_equal(os_sim_count("# root: trying " DEV " as ext4 with nosuid,nodev ("), 1);
+	assert_string_equal(mounted.options, "nosuid,nodev");
+}
+
+/* [system] root-filesystem= says it, and nothing else does. */
+TEST(wrong_data_is_left_out_where_the_prober_knows_no_type)
+{
+	snprintf(conf.fstype, sizeof(conf.fstype), "ext4");
+	mounts_with("bogus");
+	os_sim_fail("mount " DEV " /sysroot ext4 ro,bogus", 0, KB_EMOUNT);
+	OK(root_mount(slot_root(), DEV, "", reason));
+	assert_int_equal(os_sim_count("mount " DEV " /sysroot ext4 ro\n"), 1);
+}
+
+TEST(option_that_a_root_ignores_is_named)
+{
+	mounts_with("rw,nodev");
+	OK(root_mount(slot_root(), DEV, "ext4", reason));
+	assert_int_equal(os_sim_count("mount " DEV " /sysroot ext4 ro,nodev\n"), 1);
+	assert_int_equal(os_sim_count("# root: mount option rw: ignored"), 1);
+}
+
+TEST(journal_is_left_out_and_the_flags_stay)
+{
+	static struct root_mounted mounted;
+	struct root root;
+
+	mounts_with("nosuid");
+	os_sim_fail("mount " DEV " /sysroot ext4 ro,nosuid", 1, KB_EPERM);
+	root = *slot_root();
+	root.mounted = &mounted;
+	OK(root_mount(&root, DEV, "ext4", reason));
+	assert_int_equal(os_sim_count("mount " DEV " /sysroot ext4 ro,nosuid,noload"), 1);
+	assert_string_equal(mounted.options, "noload,nosuid");
+}
+
 TEST(unknown_file_system_is_tried_as_the_usual_ones)
 {
 	os_sim_file("/dev/vda3", "");
