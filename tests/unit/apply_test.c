@@ -175,6 +175,18 @@ ssize_t __pread64_chk(int fd, void *buf, size_t len, off64_t off, size_t size)
 	return pread64(fd, buf, len < size ? len : size, off);
 }
 
+static bool unread_stage; /* the folder of apply's staged copy is damaged */
+
+/* In front of the C library's. No file is made by it here. */
+int openat64(int at, const char *name, int flags, ...)
+{
+	if (in_apply && unread_stage && strcmp(name, "keelboot") == 0) {
+		errno = EUCLEAN;
+		return -1;
+	}
+	return TEST_REAL(openat64)(at, name, flags);
+}
+
 static bool data_mounts;
 static bool lacks_b; /* no partition of slot b is found */
 
@@ -1217,6 +1229,33 @@ TEST(a_stage_folder_that_is_gone_costs_the_copy)
 	assert_int_equal(rename(folder_at("mnt/elsewhere"), folder_at("mnt/keelboot")), 0);
 	assert_logged("the stage folder is missing");
 	assert_int_equal(state.staged.fails, 1);
+	assert_int_equal(apply_staged(), APPLY_INSTALLED);
+}
+
+/* Each boot mounts data for it, and writes the state twice. */
+TEST(a_stage_folder_that_cannot_be_read_has_three_boots)
+{
+	stage_two();
+	unread_stage = true;
+	for (unsigned boot = 1; boot < STATE_FAILS_LIMIT; boot++) {
+		assert_int_equal(apply_staged(), APPLY_FAILED);
+		assert_logged("the data partition cannot be read: input/output error");
+		EQUAL((state.staged.source, STATE_SRC_DATA), (state.staged.fails, boot));
+	}
+	assert_int_equal(apply_staged(), APPLY_FAILED);
+	unread_stage = false;
+	EQUAL((state.staged.source, STATE_SRC_NONE), (state.slot[1].st, STATE_EMPTY));
+	assert_logged("stage it again");
+}
+
+/* It is there, and the copy is on it. */
+TEST(a_data_partition_that_cannot_be_opened_costs_the_copy)
+{
+	stage_two();
+	folder_run("rm -f data; ln -s data data");
+	ends("data:data", APPLY_FAILED, "the data partition cannot be read: input/output error");
+	EQUAL((state.staged.source, STATE_SRC_DATA), (state.staged.fails, 1), (events(), 1));
+	folder_run("rm data");
 	assert_int_equal(apply_staged(), APPLY_INSTALLED);
 }
 

@@ -133,6 +133,19 @@ static enum apply_end install_staged(struct apply *a, const char *name)
 	return err == KB_OK ? APPLY_INSTALLED : unstage_or_keep(a, err);
 }
 
+/* For people, and for the history. */
+static const char *why_unopened(enum kb_err err)
+{
+	static char text[HISTORY_TEXT_MAX];
+
+	if (err == KB_EMOUNT)
+		return "the data partition cannot be mounted";
+	if (err == KB_ENOENT)
+		return "the stage folder is missing";
+	snprintf(text, sizeof(text), "the data partition cannot be read: %s", err_text(err));
+	return text;
+}
+
 enum apply_end apply_staged_run(struct apply *a, const struct apply_source *src)
 {
 	const char *const fstypes[] = { a->conf.data_fstype, NULL };
@@ -145,14 +158,12 @@ enum apply_end apply_staged_run(struct apply *a, const struct apply_source *src)
 	bytes_hex(name, a->state.staged.release, 8);
 	memcpy(name + 16, MEDIA_SUFFIX, sizeof(MEDIA_SUFFIX));
 	err = media_open(&a->media, src->dev, false, fstypes, a->conf.data_stage);
-	if (err == KB_EMOUNT)
-		return count_copy_failure(a, "the data partition cannot be mounted");
-	if (err == KB_ENOENT)
-		return count_copy_failure(a, "the stage folder is missing");
-	if (err != KB_OK) {
+	if (err == KB_ENODEV) {
 		log_err("staged update: %s cannot be opened: %s", src->dev, err_text(err));
 		return APPLY_FAILED;
 	}
+	if (err != KB_OK) /* else each boot would come here, and write the state twice for it */
+		return count_copy_failure(a, why_unopened(err));
 	end = install_staged(a, name);
 	media_close(&a->media);
 	return end;
