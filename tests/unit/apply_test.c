@@ -1368,14 +1368,12 @@ TEST(a_staged_part_whose_rest_is_gone_is_forgotten_and_costs_no_slot)
 }
 
 /* It may be readable at the next boot. */
-TEST(a_staged_part_beside_a_slot_that_cannot_be_read_has_three_boots)
+static void assert_three_boots(void)
 {
 	use_stage_folder();
 	bundle("two", 2);
 	cut_to_index("two");
 	put_staged("two", "two");
-	write_to_slot("a", 0, image, SIZE);
-	unread_a = true;
 	for (unsigned boot = 1; boot < STATE_FAILS_LIMIT; boot++) {
 		assert_int_equal(apply_staged(), APPLY_FAILED);
 		assert_logged("is in a slot that cannot be read");
@@ -1383,10 +1381,24 @@ TEST(a_staged_part_beside_a_slot_that_cannot_be_read_has_three_boots)
 	}
 	assert_int_equal(count_events(count_lacking), 0);
 	assert_int_equal(apply_staged(), APPLY_FAILED);
-	unread_a = false;
 	assert_int_equal(state.staged.source, STATE_SRC_NONE);
 	/* Whoever fetched it fetches it again. */
 	assert_int_equal(count_events(count_lacking), 1);
+}
+
+TEST(a_staged_part_beside_a_slot_that_cannot_be_read_has_three_boots)
+{
+	write_to_slot("a", 0, image, SIZE);
+	unread_a = true;
+	assert_three_boots();
+	unread_a = false;
+}
+
+TEST(a_staged_part_beside_a_slot_that_cannot_be_opened_has_three_boots)
+{
+	folder_run("rm a; ln -s a a");
+	assert_three_boots();
+	folder_run("rm a");
 }
 
 /* ---------------------------------------------------------------- deltas, and nothing else */

@@ -190,6 +190,17 @@ TEST(a_partition_that_cannot_be_read_has_nothing)
 	assert_installed();
 }
 
+TEST(a_partition_that_cannot_be_opened_may_have_it_at_the_next_boot)
+{
+	lack.source[0].dev = NULL;
+	refuses(KB_ESEED);
+	assert_non_null(strstr(in.why, "chunk 0 is in a slot that cannot be read"));
+	assert_false(in.seed_changed);
+	snprintf(lack.source[0].cls, sizeof(lack.source[0].cls), "boot");
+	refuses(KB_ESEED);
+	assert_true(in.seed_changed); /* it would not have had root */
+}
+
 TEST(a_partition_that_is_too_small_has_nothing)
 {
 	spare_dev.bdev.size = 25 * CHUNK + 4096;

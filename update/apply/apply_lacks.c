@@ -21,13 +21,11 @@ static void open_source(struct apply_lacks *l, const struct apply_part *part, in
 	struct bdev_file *dev = &l->dev[l->lack.n];
 	enum kb_err err = bdev_file_open(dev, part->path, 0);
 
-	if (err != KB_OK) {
+	if (err != KB_OK)
 		log_warn("%s of slot %c (%s) cannot be read: %s", part->cls,
 			 state_slot_letter(slot), part->path, err_text(err));
-		return;
-	}
 	snprintf(s->cls, sizeof(s->cls), "%s", part->cls);
-	s->dev = &dev->bdev;
+	s->dev = err == KB_OK ? &dev->bdev : NULL;
 	s->target = slot == target;
 	l->lack.n++;
 }

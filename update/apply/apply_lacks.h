@@ -11,7 +11,8 @@ struct apply_lacks {
 
 /*
  * Opens, to be read, those of all slots that an image of m goes to; target: the slot that will be
- * written. One that cannot be opened has nothing. Writes nothing. apply_lacks_close() is due.
+ * written. One that cannot be opened is like one that cannot be read: the next boot may open it.
+ * Writes nothing. apply_lacks_close() is due.
  */
 void apply_lacks_open(struct apply_lacks *l, const struct apply_slot slot[STATE_SLOTS_MAX],
 		      int target, const struct manifest *m);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* KB_ENOENT: it has nothing there. */
+/* KB_ENOENT: it has nothing there; KB_EIO: that cannot be found out. */
 static enum kb_err read_place(const struct install_source *s, const struct manifest_image *im,
 			      const struct reader_chunk *c, void *buf)
 {
@@ -14,6 +14,8 @@ static enum kb_err read_place(const struct install_source *s, const struct manif
 	/* It would be gone after a cut. */
 	if (s->target && off < INSTALL_SEAL_LEN)
 		return KB_ENOENT;
+	if (s->dev == NULL)
+		return KB_EIO;
 	if (off > s->dev->size || c->len > s->dev->size - off)
 		return KB_ENOENT;
 	return bdev_read(s->dev, off, buf, c->len) == KB_OK ? KB_OK : KB_EIO;

@@ -13,7 +13,7 @@
 struct install_source {
 	/* class: matches the manifest's image names */
 	char cls[MANIFEST_IMAGE_NAME_MAX + 1];
-	/* borrowed, open to be read */
+	/* borrowed, open to be read; NULL: it cannot be opened, as if no read of it succeeded */
 	struct bdev *dev;
 	/* it is the one that is written: what the seal covers is of no use */
 	bool target;
