@@ -13,7 +13,7 @@
 static uint8_t image[IMAGE], kernel[IMAGE / 2];
 static int seed_fd = -1;
 static struct install_seed seed;
-static bool verify_first;
+static bool verify_first, misnamed;
 static unsigned most; /* children at a time, while the second part is written */
 
 /* Of two chunks the content is new; the kernel is there as a whole only. */
@@ -26,7 +26,8 @@ static void make_delta(bool whole)
 					  .version = "2.0",
 					  .sequence = 2,
 					  .seed = before,
-					  .seed_only = !whole };
+					  .seed_only = !whole,
+					  .misnamed = misnamed };
 
 	fixture_open(&reader, &bundle, fixture_make(&b));
 }
@@ -74,7 +75,7 @@ static void set_up(void)
 	fixture_fill(image + 5 * CHUNK, 2 * CHUNK, 2);
 	make_seed();
 	most = 0;
-	verify_first = false;
+	verify_first = misnamed = false;
 }
 
 static void tear_down(void)
@@ -143,6 +144,21 @@ TEST(without_the_whole_image_the_seed_is_proved_before_the_first_write)
 	EQUAL((in.blame, INSTALL_BLAME_BUNDLE), (in.seed_changed, true));
 	assert_non_null(strstr(in.why, "it needs the signed version 1.0; use a full bundle"));
 	assert_no_child();
+}
+
+/* It is decoded before the first write, so its maker's error is found there, as `stage` does. */
+TEST(without_the_whole_image_it_must_be_the_one_of_its_digest)
+{
+	misnamed = true;
+	make_delta(false);
+	for (unsigned first = 0; first < 2; first++) {
+		verify_first = first == 1;
+		FAILS(install(), KB_EDIGEST);
+		EQUAL((fixture_writes(&events, 0), 0), (fixture_writes(&events, 1), 0));
+		EQUAL((in.blame, INSTALL_BLAME_BUNDLE), (in.seed_changed, false));
+		assert_non_null(strstr(in.why, "image root: its chunks are right, but digest="));
+		assert_no_child();
+	}
 }
 
 /* Nothing is decoded before. */

@@ -43,6 +43,7 @@ struct fixture_bundle {
 	const struct key_file *key;		/* NULL: not signed */
 	void (*twist)(struct fixture_chunk *c); /* or NULL */
 	bool lies;				/* payload-digest= is another's */
+	bool misnamed;				/* digest= of image 0 is another's */
 	uint32_t per_frame; /* chunks that share a frame, which refers back; 0: each is alone */
 	uint32_t raw_each;  /* chunks of which the first is not compressed; 0: all are */
 	/* An older image 0, of its size: what both have in one place, the delta from it copies.
@@ -255,6 +256,7 @@ static inline int fixture_make(const struct fixture_bundle *b)
 		mi->size = im->size;
 		mi->chunk = im->chunk;
 		fixture_digest(&d, im, mi->digest);
+		mi->digest[0] ^= b->misnamed && i == 0 && first;
 		me->image = i;
 		me->kind = MANIFEST_ENC_FULL;
 		me->forms = MANIFEST_FORMS_FULL;

@@ -18,6 +18,7 @@ static struct install_lack lack;
 static struct reader whole;
 static struct partial_form form;
 static int whole_fd = -1;
+static bool misnamed; /* the bundle that is made next */
 
 /* ---------------------------------------------------------------- setting up */
 
@@ -29,9 +30,12 @@ static bool is_in_bundle(const struct reader_chunk *c)
 static void make_whole(bool raw, uint32_t per_frame)
 {
 	const struct fixture_image im = { "root", image, IMAGE, CHUNK, raw };
-	const struct fixture_bundle b = {
-		.image = &im, .nimages = 1, .version = "2.0", .sequence = 2, .per_frame = per_frame
-	};
+	const struct fixture_bundle b = { .image = &im,
+					  .nimages = 1,
+					  .version = "2.0",
+					  .sequence = 2,
+					  .per_frame = per_frame,
+					  .misnamed = misnamed };
 
 	fixture_open(&whole, &whole_fd, fixture_make(&b));
 }
@@ -243,6 +247,19 @@ TEST(what_it_has_is_checked_before_the_first_write)
 		fixture_flip(bundle, last->at + (i - IN_BUNDLE) * CHUNK + i);
 	}
 	OK(install_run(&in));
+}
+
+/* Each chunk is as it was signed, and they are not the image that the manifest names. */
+TEST(what_it_makes_is_the_image_of_its_digest)
+{
+	misnamed = true;
+	make_whole(true, 0);
+	make_partial(is_in_bundle);
+	misnamed = false;
+	forget_events();
+	refuses(KB_EDIGEST);
+	EQUAL((in.blame, INSTALL_BLAME_BUNDLE), (in.seed_changed, false));
+	assert_non_null(strstr(in.why, "image root: its chunks are right, but digest="));
 }
 
 static bool is_odd(const struct reader_chunk *c)

@@ -161,6 +161,8 @@ enum kb_err install_run(struct install *in)
 		threaded |= in->part[i].readback != NULL;
 	err = digest_init(&job.digest);
 	if (err == KB_OK)
+		err = digest_init(&job.whole);
+	if (err == KB_OK)
 		err = install_readback_begin(&job.rb, threaded);
 	if (err == KB_OK) {
 		job.pipe.r = in->r;
@@ -172,6 +174,7 @@ enum kb_err install_run(struct install *in)
 	install_pipe_close(&job.pipe);
 	install_readback_end(&job.rb);
 	digest_free(&job.digest);
+	digest_free(&job.whole);
 	if (err == KB_OK)
 		install_job_phase(&job, INSTALL_DONE, 0);
 	return err;

@@ -175,7 +175,8 @@ static bool needs_seed(const struct install_job_part *p)
 	return p->seed != NULL && p->full == NULL;
 }
 
-/* That the seed gives all chunks, and slots those that the bundle lacks. */
+/* That the seed gives all chunks, and slots those that the bundle lacks, and that they make the
+ * image of digest=. */
 static enum kb_err check_chunks(struct install_job *j, const struct install_job_part *p)
 {
 	struct install_pipe_chunk c;
@@ -183,12 +184,15 @@ static enum kb_err check_chunks(struct install_job *j, const struct install_job_
 
 	j->pipe.seed = p->seed;
 	j->pipe.full = NULL;
+	j->pipe.whole = &j->whole;
 	err = install_pipe_begin(&j->pipe, p->image, p->enc);
 	if (err != KB_OK)
 		return install_job_fail(j, INSTALL_BLAME_BUNDLE, err, "image %s: %s", p->im->name,
 					j->pipe.why);
 	while ((err = install_pipe_next(&j->pipe, &c)) == KB_OK)
 		install_job_tick(j, c.c.len);
+	j->pipe.whole =
+		NULL; /* a slot has some of the chunks that are written, so they are left out */
 	err = install_job_chunk_failed(j, err);
 	return err == KB_ENOENT ? KB_OK : err;
 }

@@ -36,7 +36,8 @@ struct install_job {
 	unsigned nparts;
 	/* being walked */
 	struct install_job_part *now;
-	struct digest digest;
+	/* whole: of an image that is decoded before the first write */
+	struct digest digest, whole;
 	struct install_pipe pipe, full;
 	struct install_readback rb;
 	bool sealed;
