@@ -83,7 +83,7 @@ enum kb_err store_save_both(struct store *st, struct state *s) KB_MUST_CHECK;
 struct store_manifest {
 	uint8_t release[STATE_ID_LEN];
 	uint64_t sequence;
-	/* of the state when the slot was installed */
+	/* of the state when the slot was installed, or a commit raised it */
 	uint64_t floor;
 	char version[STATE_STR_MAX + 1];
 	/* bytes of the blob: bundle header, signatures, manifest, as they were in the bundle */
@@ -95,6 +95,14 @@ struct store_manifest {
  * cannot be changed and still holds the old manifest is an error. */
 enum kb_err store_manifest_write(struct store *st, int slot, const struct store_manifest *m,
 				 const void *blob) KB_MUST_CHECK;
+
+/*
+ * As store_manifest_write(), of a cell that is there, for the same release: one copy is valid
+ * whenever the power goes. A copy that is damaged is written first, and the other one only if that
+ * succeeded.
+ */
+enum kb_err store_manifest_change(struct store *st, int slot, const struct store_manifest *m,
+				  const void *blob) KB_MUST_CHECK;
 
 /* Makes both copies invalid, flushed and read back; errors as for writing. */
 enum kb_err store_manifest_clear(struct store *st, int slot) KB_MUST_CHECK;

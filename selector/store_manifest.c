@@ -159,6 +159,19 @@ enum kb_err store_manifest_write(struct store *st, int slot, const struct store_
 	return good > 0 ? KB_OK : failure;
 }
 
+enum kb_err store_manifest_change(struct store *st, int slot, const struct store_manifest *m,
+				  const void *blob)
+{
+	struct store_manifest is;
+	int first;
+
+	if (!is_slot(slot) || m->len > BLOB_MAX)
+		return KB_EINVAL;
+	first = read_copy(st, slot, 1, &is, NULL, 0) != KB_OK;
+	TRY(write_copy(st, slot, first, m, blob));
+	return write_copy(st, slot, !first, m, blob);
+}
+
 enum kb_err store_manifest_clear(struct store *st, int slot)
 {
 	enum kb_err failure = KB_OK;

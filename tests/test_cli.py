@@ -1263,6 +1263,24 @@ def test_install_writes_the_other_slot_and_the_next_boot_tries_it(ready, factory
     assert ready.json("status")["floor"] == 15
 
 
+def cell_floors(dev):
+    cells = json.loads(dev("state", "export").stdout)["manifests"]
+    return {cell["slot"]: cell["floor"] for cell in cells}
+
+
+def test_a_floor_outlives_the_state(ready, factory):
+    """The cell of the slot that was committed has it: no install knew of it yet, and a rebuild looks nowhere else."""
+    ready("install", factory("2.0", 20, floor=15))
+    ready.boot("b")
+    assert cell_floors(ready)["b"] == 0
+    ready("mark", "good")
+    assert cell_floors(ready)["b"] == 15
+    ready("install", factory("3.0", 30, floor=25))
+    ready.boot("a")
+    ready("mark", "bad")
+    assert cell_floors(ready) == {"a": 15, "b": 15}, "a release that was not kept raises none"
+
+
 def test_install_verifies_all_before_it_writes(ready, factory):
     """A damaged byte costs the fallback nothing, whatever is said of sticks, unless it is asked for here."""
     bad = flip(factory("2.0", 20), ready.path / "bad.keel", -1)

@@ -42,6 +42,17 @@ static enum kb_err parse_cell(size_t len)
 			      sizeof(why));
 }
 
+enum kb_err device_manifest_keep_floor(struct device *d, int slot)
+{
+	struct store_manifest m;
+
+	TRY(store_manifest_read(&d->store, slot, &m, blob, sizeof(blob)));
+	if (!state_holds(&d->state.slot[slot], m.release) || m.floor >= d->state.floor)
+		return KB_OK;
+	m.floor = d->state.floor;
+	return store_manifest_change(&d->store, slot, &m, blob);
+}
+
 enum kb_err device_manifest_read(struct device *d, int slot, const struct manifest **m)
 {
 	const struct state_slot *s = &d->state.slot[slot];

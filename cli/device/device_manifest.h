@@ -12,3 +12,9 @@
  */
 enum kb_err device_manifest_read(struct device *d, int slot,
 				 const struct manifest **m) KB_MUST_CHECK;
+
+/*
+ * The cell has the state's floor from now on, if it had a lower one: a rebuild looks there. d may
+ * be changed, and its state is durable. KB_EBLANK: there is no cell. Nothing is reported.
+ */
+enum kb_err device_manifest_keep_floor(struct device *d, int slot) KB_MUST_CHECK;

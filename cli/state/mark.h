@@ -12,6 +12,10 @@
  */
 uint64_t mark_floor(struct device *d, int slot);
 
+/* After a commit that is durable: the slot's manifest cell has the floor, too, for a state that is
+ * lost. What fails there is reported, and changes no verdict. */
+void mark_floor_keep(struct device *d, int slot);
+
 /* The guardian's process: 0 if there is none, and a number that went to another process is none. */
 pid_t mark_guardian_find(const struct device *d);
 

@@ -155,6 +155,8 @@ static void remove_staged(const struct device *d, const struct mark *m)
 static enum kb_err save_verdict(struct device *d, struct mark *m)
 {
 	TRY(device_save(d));
+	if (m->good && m->committed)
+		mark_floor_keep(d, m->slot);
 	/* A good slot whose counters were cleared is no news. */
 	if (m->good && m->committed)
 		device_history(d, HISTORY_GOOD, m->slot, "", "committed");

@@ -353,6 +353,21 @@ static void check_save(struct store *st, struct state *s, const struct hiccup *h
 
 /* ---------------------------------------------------------------- writing */
 
+/* A cell that was just written has another floor, or none has changed. */
+static void check_change(struct store *st, int slot, struct store_manifest *is, const uint8_t *blob,
+			 const struct hiccup *h)
+{
+	struct store_manifest m;
+	enum kb_err err;
+
+	is->floor++;
+	err = HICCUP(h, store_manifest_change(st, slot, is, blob));
+	FUZZ_CHECK(store_manifest_read(st, slot, &m, NULL, 0) == KB_OK);
+	if (err != KB_OK)
+		is->floor = m.floor;
+	FUZZ_CHECK(same(&m, is));
+}
+
 static void check_write(struct store *st, int slot, const struct hiccup *h)
 {
 	const struct fuzz_slots_copy *c = good_copy((slot + 1) % STATE_SLOTS_MAX);
@@ -368,6 +383,7 @@ static void check_write(struct store *st, int slot, const struct hiccup *h)
 		FUZZ_CHECK(store_manifest_read(st, slot, &m, got, sizeof(got)) == KB_OK);
 		FUZZ_CHECK(same(&m, &out));
 		FUZZ_CHECK(blob == NULL || memcmp(got, blob, m.len) == 0);
+		check_change(st, slot, &out, blob, h);
 	}
 	err = HICCUP(h, store_manifest_clear(st, slot));
 	FUZZ_CHECK(err != KB_OK || store_manifest_read(st, slot, &m, NULL, 0) != KB_OK);
@@ -382,6 +398,7 @@ static void check_arguments(struct store *st)
 	FUZZ_CHECK(store_manifest_read(st, -1, &m, NULL, 0) == KB_EINVAL);
 	FUZZ_CHECK(store_manifest_read(st, STATE_SLOTS_MAX, &m, NULL, 0) == KB_EINVAL);
 	FUZZ_CHECK(store_manifest_write(st, 0, &m, NULL) == KB_EINVAL);
+	FUZZ_CHECK(store_manifest_change(st, STATE_SLOTS_MAX, &m, NULL) == KB_EINVAL);
 	FUZZ_CHECK(store_manifest_clear(st, STATE_SLOTS_MAX) == KB_EINVAL);
 	dev.bdev.size--;
 	FUZZ_CHECK(store_load(st, &dev.bdev, &s, &found) == KB_EINVAL);

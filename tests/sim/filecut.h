@@ -278,7 +278,8 @@ extern struct filecut_world_release {
 } filecut_world_release[2];
 
 /* The cells of a state partition that says s since its last record, and said that nothing had
- * happened yet in those before. Adds them to im. */
+ * happened yet in those before. If s has a floor, slot b's manifest cell has none. Adds them to im.
+ */
 void filecut_world_state(struct filecut_image *im, struct state *s);
 /* Slot a is good and runs 1.0, slot b is empty. */
 void filecut_world_fresh(struct state *s);

@@ -8,6 +8,7 @@ enum before {
 	FRESH,	  /* slot a runs and is good, b is empty */
 	STAGED,	  /* and the new release is staged */
 	TRIAL,	  /* slot b runs on trial with it, not marked yet */
+	RAISES,	  /* the same, and its manifest cell has a lower floor than the record */
 	GOOD,	  /* slot b runs and is good */
 	COUNTED,  /* and was counted */
 	CRASHED,  /* slot b runs, is good, and crashed before */
@@ -32,6 +33,7 @@ static const struct {
 	{ "`install`, or apply at a boot", BADSPARE, "install new.keel", OUTPUT_OK, ANY },
 	{ "`install` of what is installed", GOOD, "install new.keel", OUTPUT_NOTHING, ANY },
 	{ "`mark good` of a trial", TRIAL, "mark good", OUTPUT_OK, ANY },
+	{ "`mark good` of a trial that raises the floor", RAISES, "mark good", OUTPUT_OK, ANY },
 	{ "`mark good` of a good slot", GOOD, "mark good", OUTPUT_OK, ANY },
 	{ "`mark good` of a good slot that was counted, or that crashed", COUNTED, "mark good",
 	  OUTPUT_OK, EARLY },
@@ -60,12 +62,15 @@ static const struct {
 
 static void make_state(enum before b, struct state *s)
 {
+	bool trial = b == TRIAL || b == RAISES;
+
 	filecut_world_fresh(s);
-	if (b == STAGED || b == TRIAL)
+	s->floor = b == RAISES ? 1 : 0;
+	if (b == STAGED || trial)
 		filecut_world_stage(s, false);
 	if (b == FRESH || b == STAGED)
 		return;
-	filecut_world_in_b(s, b == TRIAL ? STATE_TRIAL : STATE_GOOD);
+	filecut_world_in_b(s, trial ? STATE_TRIAL : STATE_GOOD);
 	s->slot[1].grace = STATE_GRACE;
 	if (b == BADSPARE) {
 		s->slot[1].st = STATE_BAD;
@@ -74,9 +79,9 @@ static void make_state(enum before b, struct state *s)
 		return;
 	}
 	s->pref = 1;
-	if (b != TRIAL)
+	if (!trial)
 		s->last = 1;
-	if (b == TRIAL || b == COUNTED)
+	if (trial || b == COUNTED)
 		s->open = 1;
 	s->slot[1].streak = b == CRASHED ? 1 : 0;
 }

@@ -117,6 +117,16 @@ static void get_cells(struct filecut_image *im)
 	close(fd);
 }
 
+/* Of slot b: its install knew of no floor. */
+static void put_manifest_cell(struct store *st)
+{
+	const struct bundles_release *r = &filecut_world_release[0].r;
+	struct store_manifest m = { .sequence = r->sequence, .len = r->blob_len };
+
+	memcpy(m.release, r->id, STATE_ID_LEN);
+	fixture_ok(store_manifest_write(st, 1, &m, r->blob));
+}
+
 void filecut_world_state(struct filecut_image *im, struct state *s)
 {
 	enum store_finding found;
@@ -132,6 +142,8 @@ void filecut_world_state(struct filecut_image *im, struct state *s)
 	filecut_world_fresh(&old);
 	fixture_ok(store_save_both(&st, &old));
 	fixture_ok(store_save(&st, s));
+	if (s->floor > 0)
+		put_manifest_cell(&st);
 	bdev_file_close(&dev);
 	get_cells(im);
 }

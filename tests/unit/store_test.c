@@ -797,6 +797,52 @@ TEST(cut_manifest_write_gives_old_or_new)
 	assert_every_manifest_cut(write_other_manifest, 4, 3);
 }
 
+static enum kb_err raise_floor(void)
+{
+	struct store_manifest m = manifest_of(3, 9000);
+
+	m.floor = 20;
+	return store_manifest_change(&st, 1, &m, blob);
+}
+
+/* Without a manifest, a slot that is verified would not boot. */
+TEST(cut_manifest_change_leaves_a_manifest)
+{
+	assert_every_manifest_cut(raise_floor, 3, 3);
+	for (int copy = 0; copy < 2; copy++) {
+		write_manifest(&disk, 1, 3, 9000);
+		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 1), 4096, 1);
+		for (unsigned cut = 1; cut < 12; cut++)
+			for (uint64_t seed = 0; seed < SEEDS; seed++) {
+				bdev_sim_copy(&trial_disk, &disk);
+				load(&trial_disk, &s);
+				trial_disk.own.cut_at = cut;
+				(void)!raise_floor();
+				bdev_sim_cut(&trial_disk, seed);
+				assert_int_equal(read_manifest(&trial_disk, 1), 3);
+			}
+	}
+}
+
+TEST(changed_manifest_has_both_copies)
+{
+	struct store_manifest m;
+
+	for (int copy = 0; copy < 2; copy++) {
+		write_manifest(&disk, 1, 3, 9000);
+		bdev_sim_scribble(&disk, STORE_MANIFEST(copy, 1), 512, 1);
+		load(&disk, &s);
+		OK(raise_floor());
+		bdev_sim_scribble(&disk, STORE_MANIFEST(!copy, 1), 512, 1);
+		OK(store_manifest_read(&st, 1, &m, NULL, 0));
+		EQUAL((m.floor, 20), (m.sequence, 3));
+	}
+	m.len = STORE_MANIFEST_MAX;
+	FAILS(store_manifest_change(&st, 1, &m, blob), KB_EINVAL);
+	m.len = 0;
+	FAILS(store_manifest_change(&st, 8, &m, blob), KB_EINVAL);
+}
+
 TEST(cut_manifest_clear_gives_old_or_none)
 {
 	assert_every_manifest_cut(clear_manifest, 0, 255);
@@ -891,6 +937,17 @@ TEST(rebuilt_slots_are_trials)
 	assert_int_equal(s.floor, 4);
 	FAILS(store_rebuild(&st, 0, 0, &s), KB_EINVAL);
 	FAILS(store_rebuild(&st, 9, 0, &s), KB_EINVAL);
+}
+
+/* By its commit, behind its install. */
+TEST(rebuilt_state_has_the_floor_that_was_committed)
+{
+	write_manifest(&disk, 0, 1, 100);
+	write_manifest(&disk, 1, 3, 9000);
+	load(&disk, &s);
+	OK(raise_floor());
+	OK(store_rebuild(&st, 2, 3, &s));
+	EQUAL((s.floor, 20), (s.slot[1].sequence, 3));
 }
 
 TEST(rebuilding_from_nothing_gives_empty_slots)
