@@ -59,7 +59,7 @@ static bool load_state(struct apply *a)
 static void bound_floor(struct apply *a)
 {
 	a->floor_bound = signed_floor_bound(&a->store, &a->keys, a->conf.compatible);
-	if (a->o.mode == PLAN_RESCUE && a->state.floor > a->floor_bound)
+	if (a->state.floor > a->floor_bound)
 		log_warn("the state's floor (%" PRIu64
 			 ") is above every signed sequence in the slots; the rescue uses %" PRIu64,
 			 a->state.floor, a->floor_bound);
@@ -93,7 +93,7 @@ int apply_main(int argc, char **argv)
 		return APPLY_USAGE;
 	a.dev.fd = -1;
 	if (load_configuration(&a) && load_state(&a)) {
-		if (plan_is_rescue(a.o.mode))
+		if (a.o.mode == PLAN_RESCUE)
 			bound_floor(&a);
 		end = run_sources(&a);
 	}

@@ -62,8 +62,8 @@ struct apply_file_job {
 	bool unreported;
 	/* system.conf: see plan_ahead() */
 	uint64_t max_jump;
-	/* of signed_floor_bound(): in rescue no higher floor of the state is believed, and an
-	 * install that is begun puts it right; in a last resort no higher sequence of a slot is */
+	/* of signed_floor_bound(): in PLAN_RESCUE no higher floor of the state is believed, and an
+	 * install that is begun puts it right */
 	uint64_t floor_bound;
 	/* of the trial: system.conf; 0: STATE_TRIES */
 	uint8_t tries;

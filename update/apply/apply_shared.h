@@ -26,7 +26,7 @@ struct apply {
 	struct bdev_file dev;
 	struct store store;
 	struct state state;
-	/* of signed_floor_bound(); in rescue only */
+	/* of signed_floor_bound(); in PLAN_RESCUE only */
 	uint64_t floor_bound;
 	struct apply_file_job job;
 	struct media media;
