@@ -412,6 +412,19 @@ TEST(a_head_that_is_damaged_or_cut_is_refused)
 	FAILS(open_bytes(file, len + 1), KB_EFORMAT);
 }
 
+/* As with all else that is read: another boot may read it, and nobody need fetch it again. */
+TEST(a_head_that_cannot_be_read_is_the_mediums_fault)
+{
+	static struct reader r;
+	uint64_t size = (uint64_t)lseek(bundle, 0, SEEK_END);
+
+	assert_int_equal(ftruncate(bundle, form.range[0].at - 1), 0);
+	FAILS(reader_open(&r, bundle, false, size, NULL), KB_EIO);
+	assert_string_equal(r.why, "its list of ranges cannot be read: the medium is bad or gone");
+	FAILS(reader_open(&r, bundle, false, form.range[0].at - 1, NULL), KB_EFORMAT);
+	assert_string_equal(r.why, "truncated in its list of ranges; fetch it again");
+}
+
 /* What is signed is there, and no range is beyond it: whoever wrote the head may lie. */
 TEST(ranges_that_cannot_be_are_refused)
 {

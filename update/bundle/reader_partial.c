@@ -7,7 +7,7 @@
 
 #define BEGIN 24u
 
-static enum kb_err read_head(struct reader *r, size_t len)
+static enum kb_err read_head(struct reader *r, size_t len, uint64_t size)
 {
 	static uint8_t raw[PARTIAL_FORM_LEN];
 	enum kb_err err;
@@ -16,8 +16,12 @@ static enum kb_err read_head(struct reader *r, size_t len)
 	if (len == 0)
 		return reader_io_fail(r, KB_EFORMAT,
 				      "its list of ranges is damaged; fetch it again");
+	if (len > size)
+		return reader_io_fail(r, KB_EFORMAT,
+				      "truncated in its list of ranges; fetch it again");
 	if (reader_io_read(r, 0, raw, len) != KB_OK)
-		return reader_io_fail(r, KB_EFORMAT, "truncated in its list of ranges");
+		return reader_io_fail(
+			r, KB_EIO, "its list of ranges cannot be read: the medium is bad or gone");
 	err = partial_form_parse(&r->part, raw, len);
 	if (err == KB_ENEWER)
 		return reader_io_fail(r, err, "made by a newer Keelboot; update Keelboot first");
@@ -38,7 +42,7 @@ enum kb_err reader_partial_open(struct reader *r, uint64_t size)
 		return reader_io_fail(r, KB_EIO, "it cannot be read: the medium is bad or gone");
 	if (!partial_form_is(begin))
 		return KB_OK;
-	TRY(read_head(r, partial_form_len(begin)));
+	TRY(read_head(r, partial_form_len(begin), size));
 	want = partial_form_size(&r->part);
 	if (size == want)
 		return KB_OK;
