@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Signing where the private key is not in a file beside Keelboot: on a machine that has only openssl, and in a
 token (PKCS#11, with softhsm2 for one)."""
+import base64
 import hashlib
 import json
 import os
@@ -275,6 +276,24 @@ def test_a_public_key_that_a_device_does_not_take_is_not_called_a_private_one(bu
     openssl("ec", "-pubin", "-conv_form", "uncompressed", "-in", folder / "retired.d/compressed.pem", "-out",
             tmp_path / "new.pem")
     assert (tmp_path / "new.pem").read_bytes() == (keys / "p256.pem").read_bytes()
+
+
+@pytest.mark.parametrize("inner", ["", "retired.d/"])
+def test_a_full_keyring_names_the_folder_the_bound_and_what_to_do(bundle, keys, tmp_path, inner):
+    """A key that leaves retired.d may be trusted again: nobody is to remove one that is among the others, too."""
+    remedy = "not in the folder above either" if inner else "not in use"
+    for what, number in ("keys", 16), ("files of keys", 64):
+        ring = tmp_path / what
+        (ring / inner).mkdir(parents=True)
+        (ring / "p256.pem").write_bytes((keys / "p256.pem").read_bytes())
+        for i in range(number + (inner != "")):
+            point = bytes([i + 2 if what == "keys" else 2]) * 32
+            spki = base64.b64encode(bytes.fromhex("302a300506032b6570032100") + point).decode()
+            (ring / inner / f"{i:02}.pem").write_text(f"-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n")
+        lines = run("bundle", "verify", bundle, "--keys", ring, code=FAILURE).stderr.splitlines()
+        says = f"keyring {ring}/{inner}".rstrip("/")
+        wanted = f"{says}: more than {number} {what}, so no key is trusted; remove those that are {remedy}"
+        assert [line for line in lines if "more than" in line] == [f"keelboot: {wanted}"]
 
 
 # ---------------------------------------------------------------- a token

@@ -196,6 +196,16 @@ static bool is_fault(enum kb_err err)
 	return err == KB_EIO || err == KB_EBUSY || err == KB_ETIMEDOUT;
 }
 
+/* A key that left retired.d is trusted again, should it be among the others. */
+static enum kb_err refuse_full(const char *dir, unsigned max, const char *what, add_fn add)
+{
+	log_err("keyring %s: more than %u %s, so no key is trusted; remove those %s", dir, max,
+		what,
+		add == retire_spki ? "that are not in the folder above either"
+				   : "that are not in use");
+	return KB_ENOSPC;
+}
+
 static enum kb_err add_entry(struct keyring *k, const char *dir, const char *file, add_fn add)
 {
 	char path[4096];
@@ -205,8 +215,10 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 		err = KB_EINVAL;
 	else
 		err = add_file(k, path, add);
-	if (err == KB_OK || err == KB_ENOSPC || is_fault(err))
+	if (err == KB_OK || is_fault(err))
 		return err;
+	if (err == KB_ENOSPC)
+		return refuse_full(dir, KEYRING_KEYS_MAX, "keys", add);
 	if (add == retire_spki) {
 		/* To pass it over would be to trust it on, should it be among the others too. */
 		log_err("keyring: %s/%s: not " KEYRING_PEM_WANTED
@@ -222,12 +234,16 @@ static enum kb_err add_entry(struct keyring *k, const char *dir, const char *fil
 static enum kb_err add_folder(struct keyring *k, const char *dir, add_fn add)
 {
 	struct file_list list;
+	enum kb_err err;
 
 	/* Trusted is only what is named as a key. Retired is all that lies there, however it is
 	 * named: who skipped one would trust it on. */
 	list.all = add == retire_spki;
 	list.n = 0;
-	TRY(os_each(dir, list_entry, &list));
+	err = os_each(dir, list_entry, &list);
+	if (err == KB_ENOSPC)
+		return refuse_full(dir, KEYRING_FILES_MAX, "files of keys", add);
+	TRY(err);
 	for (unsigned i = 0; i < list.n; i++)
 		TRY(add_entry(k, dir, list.name[i], add));
 	return KB_OK;
@@ -258,13 +274,10 @@ enum kb_err keyring_load(struct keyring *k, const char *dir)
 		err = add_folder(k, dir, keyring_add_spki);
 	if (err == KB_OK && k->n == 0)
 		err = KB_ENOENT;
-	if (err == KB_ENOSPC)
-		log_err("keyring %s: more than %u keys; remove those that are not in use", dir,
-			KEYRING_KEYS_MAX);
-	else if (err == KB_ENOENT)
+	if (err == KB_ENOENT)
 		log_err("keyring %s: no usable key, so no bundle can be verified; put a public key (*.pem) there",
 			dir);
-	else if (err != KB_OK)
+	else if (err != KB_OK && err != KB_ENOSPC) /* refuse_full() said why */
 		log_err("keyring %s: the keys cannot be read: %s", dir, err_text(err));
 	if (err != KB_OK)
 		keyring_free(k);
