@@ -221,7 +221,7 @@ static enum kb_err pick_newest(struct store *st, struct scan *sc, struct state *
 			st->cell = cell[r];
 			return KB_OK;
 		}
-		if (err == KB_EIO)
+		if (err != KB_EFORMAT && err != KB_EBLANK)
 			none = KB_EIO;
 		sc->seq[r][cell[r]] = 0;
 	}

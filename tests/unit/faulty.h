@@ -24,6 +24,7 @@ struct faulty {
 	/* what is to happen */
 	struct faulty_when fail_read, fail_write, fail_flush, fail_drop;
 	enum kb_err write_err;	       /* what a write says then; KB_OK: KB_EIO */
+	enum kb_err read_err;	       /* the same of a read */
 	struct faulty_when flip_read;  /* comes back with one bit changed, into the cache too */
 	struct faulty_when blank_read; /* comes back as zeroes, into the cache too */
 	size_t blank_skip;	       /* but for so many bytes, that are right */
@@ -79,7 +80,7 @@ static inline enum kb_err faulty_read(struct bdev *b, uint64_t off, void *buf, s
 	uint8_t *p = buf;
 
 	if (faulty_now(f->fail_read, ++f->reads))
-		return KB_EIO;
+		return f->read_err != KB_OK ? f->read_err : KB_EIO;
 	TRY(bdev_read(f->below, off, buf, len));
 	for (unsigned i = 0; i < f->npages; i++)
 		if (f->page[i].off >= off && f->page[i].off < off + len)

@@ -65,6 +65,21 @@ TEST(record_that_fails_once_found_is_not_that_of_another_time)
 	assert_int_equal(load(&dev.bdev, &s), 1);
 }
 
+/* It may answer again, and would be written over then: floor and ledgers gone. */
+TEST(state_whose_disk_goes_offline_once_found_is_not_lost)
+{
+	static const enum kb_err says[] = { KB_EIO, KB_ENODEV, KB_ETIMEDOUT, KB_EPERM };
+
+	for (uint64_t mark = 1; mark <= 2; mark++)
+		OK(save(&dev.bdev, mark));
+	for (unsigned i = 0; i < KB_ARRAY_LEN(says); i++) {
+		dev.reads = 0;
+		dev.read_err = says[i];
+		dev.fail_read = (struct faulty_when){ SCAN_READS + 1, 100 };
+		FAILS(store_load(&st, &dev.bdev, &s, &found), KB_EIO);
+	}
+}
+
 TEST(record_that_reads_wrong_once_found_gives_way)
 {
 	OK(save(&dev.bdev, 2));
