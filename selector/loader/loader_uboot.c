@@ -56,6 +56,23 @@ static enum kb_err read_config(struct loader *l, struct loader_fwenv *env)
 	return check_copies(l, env, 0);
 }
 
+/* "/dev/ubi0:env", as libubootenv names a volume: no file has that name, but an MTD what is before
+ * the colon. */
+static bool is_in_ubi(const char *dev)
+{
+	char base[2 * LOADER_FWENV_NAME];
+	const char *colon = strchr(dev, ':');
+	struct bdev_file f;
+	bool is_mtd;
+
+	if (colon == NULL)
+		return false;
+	snprintf(base, sizeof(base), "%.*s", (int)(colon - dev), dev);
+	is_mtd = bdev_file_open(&f, base, 0) == KB_EINVAL;
+	bdev_file_close(&f);
+	return is_mtd;
+}
+
 /* So that reading asks the medium. An MTD has no cache; its size stays 0, not known. */
 static enum kb_err settle(struct loader *l, const char *dev, uint64_t *bytes)
 {
@@ -63,7 +80,7 @@ static enum kb_err settle(struct loader *l, const char *dev, uint64_t *bytes)
 	enum kb_err err = bdev_file_open(&f, dev, 0);
 
 	*bytes = 0;
-	if (err == KB_EINVAL)
+	if (err == KB_EINVAL || (err == KB_ENOENT && is_in_ubi(dev)))
 		return KB_OK;
 	if (err == KB_OK)
 		err = bdev_flush(&f.bdev);

@@ -271,6 +271,18 @@ TEST(copy_that_is_missing_or_short_is_refused)
 	assert_true(loader_read(&l, &c) != KB_OK);
 }
 
+/* libubootenv opens it by its number: no file has that name. */
+TEST(volume_of_ubi_is_looked_for_before_the_colon)
+{
+	put_config("/dev/null:env 0x0 0x1000\n/dev/null:redund 0x0 0x1000\n");
+	FAILS(loader_read(&l, &c), KB_EINVAL);
+	assert_non_null(strstr(l.why, "libubootenv does not understand it, or lacks a device"));
+	put_config("/dev/none0:env 0x0 0x1000\n/dev/none0:redund 0x0 0x1000\n");
+	FAILS(loader_read(&l, &c), KB_ENOENT);
+	put_config(strf("%s/env0:a 0x0 0x1000\n%s/env1:b 0x0 0x1000\n", folder, folder));
+	FAILS(loader_read(&l, &c), KB_ENOENT);
+}
+
 /* ---------------------------------------------------------------- U-Boot's own count */
 
 static struct loader_uboot_count count;
