@@ -143,10 +143,11 @@ def test_nothing_is_installed_where_keelboot_did_not_boot(grub, factory):
 
 
 def test_a_kernel_that_nobody_names_is_said_by_mark_good(trial):
+    """A trial runs so where no good slot mounts. To refuse would reject the only one that boots."""
     trial.runs("-")
     said = trial.dev("mark", "good", code=None)
     assert said.returncode != OK and "whose kernel runs is not known" in said.stderr
-    assert trial.get() == {"keelboot_default": "a"}
+    assert trial.get() == {"keelboot_default": "a"} and trial.dev.slot("b")["state"] == "good"
 
 
 def test_words_that_name_no_kernel_are_written_over(trial):
