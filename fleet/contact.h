@@ -35,7 +35,7 @@ struct contact {
 	struct action a;
 	struct facts facts;
 	struct feed_record feed;
-	/* what the server was said in this contact: once */
+	/* what the server was said of this action in this contact: once */
 	enum action_phase told;
 	/* the record cannot be written; it does not have this boot yet */
 	bool unsaved, uncounted;

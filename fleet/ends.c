@@ -236,21 +236,34 @@ bool ends_why(const struct contact *c, const char *id, char why[ACTION_WHY_MAX +
 
 /* ---------------------------------------------------------------- sending */
 
-/* What was good may have fallen back since then. false: nobody knows now. */
-static bool judge_again(const struct contact *c, struct end *e)
+/* What was good may have fallen back since then. That is on the disk before the server hears of it:
+ * the next boot may take its slot, and behind a cut nobody would know. */
+static void judge_each(struct contact *c, json_object *list)
+{
+	static struct end e;
+	char why[ACTION_WHY_MAX + 1];
+	bool news = false;
+
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		if (!read_end(&e, json_object_array_get_idx(list, i)) || e.release[0] == '\0' ||
+		    judge_now(c, &e, why) != ACTION_FAILED)
+			continue;
+		e.release[0] = '\0';
+		e.said = (struct ddi_feedback){ .execution = "closed", .finished = "failure" };
+		ddi_say(&e.said, "%s", why);
+		json_object_array_put_idx(list, i, write_end(&e));
+		news = true;
+	}
+	if (news)
+		c->failed = !save_ends(c, list) || c->failed;
+}
+
+/* false: nobody knows now. */
+static bool is_judged(const struct contact *c, const struct end *e)
 {
 	char why[ACTION_WHY_MAX + 1];
-	enum action_phase phase;
 
-	if (e->release[0] == '\0')
-		return true;
-	phase = judge_now(c, e, why);
-	if (phase == ACTION_FAILED) {
-		e->release[0] = '\0';
-		e->said = (struct ddi_feedback){ .execution = "closed", .finished = "failure" };
-		ddi_say(&e->said, "%s", why);
-	}
-	return phase == ACTION_GOOD || phase == ACTION_FAILED;
+	return e->release[0] == '\0' || judge_now(c, e, why) == ACTION_GOOD;
 }
 
 /* To hawkBit, the release of the success that comes last is the one that runs. */
@@ -266,7 +279,7 @@ static void correct_installed(struct contact *c, const struct end *e)
 
 static bool close_end(struct contact *c, struct end *e)
 {
-	if (!judge_again(c, e) || !tell_close(c, e->id, &e->said, &e->tries))
+	if (!is_judged(c, e) || !tell_close(c, e->id, &e->said, &e->tries))
 		return false;
 	correct_installed(c, e);
 	return true;
@@ -369,8 +382,9 @@ void ends_send(struct contact *c)
 
 	if (c->dry_run)
 		return;
-	before = ends_list(c);
 	list = ends_list(c);
+	judge_each(c, list);
+	before = ends_list(c);
 	send_each(c, list);
 	/* Cut before this, they are sent again. */
 	if (!json_object_equal(before, list))

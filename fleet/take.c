@@ -331,6 +331,7 @@ static bool begin_record(struct contact *c, const struct offer *o)
 		action_begin(&c->a, o->id);
 		c->a.server = c->client.server;
 		c->a.again = count;
+		c->told = ACTION_NONE;
 	}
 	note_edition(c, o);
 	return fresh;
