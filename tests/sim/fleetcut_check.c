@@ -16,6 +16,7 @@ static const struct kind {
 	KIND(FLEETCUT_RECORD, "the record"),
 	KIND(FLEETCUT_FEED, "the channel's record"),
 	KIND(FLEETCUT_QUEUE, "the queue of reports"),
+	KIND(FLEETCUT_ENDS, "the queue of ends"),
 };
 
 static uint32_t blob_of(const struct filecut_image *im, const char *path)
@@ -35,34 +36,50 @@ static const uint8_t *bytes_of(const struct filecut_image *im, const char *path,
 
 /* ---------------------------------------------------------------- the action */
 
-/* NULL: there is one, and it cannot be read. Images come in thousands with the same, so what was
- * read is kept. Until the next. */
-static const struct action *read_record(const struct filecut_image *im)
+/* A number for what decides how an action of a server goes on: no counts, and no texts. */
+static uint64_t key_of(const struct action *a)
 {
-	static struct known {
-		uint32_t blob;
-		bool bad;
-		struct action a;
-	} known[256];
+	static struct action key;
+
+	memset(&key, 0, sizeof(key));
+	memcpy(key.id, a->id, sizeof(key.id));
+	memcpy(key.own_id, a->own_id, sizeof(key.own_id));
+	memcpy(key.release, a->release, sizeof(key.release));
+	key.phase = a->phase;
+	key.reported = a->reported;
+	key.missed = a->missed;
+	key.repeats = a->repeats;
+	return set_key(&key, sizeof(key));
+}
+
+struct record {
+	uint32_t blob;
+	bool bad;
+	struct action a;
+	uint64_t key;
+};
+
+/* Images come in thousands with the same, so what was read is kept. Until the next. */
+static const struct record *know_record(const struct filecut_image *im)
+{
+	static struct record known[256];
 	uint32_t is = blob_of(im, FLEETCUT_RECORD);
-	struct known *k = &known[is % KB_ARRAY_LEN(known)];
+	struct record *k = &known[is % KB_ARRAY_LEN(known)];
 	const uint8_t *text;
 	size_t len;
 
 	if (k->blob != is) {
 		text = filecut_image_bytes(is, &len);
 		k->bad = !action_read(&k->a, (const char *)text, len);
+		k->key = key_of(&k->a);
 		k->blob = is;
 	}
-	return k->bad ? NULL : &k->a;
+	return k;
 }
 
 const struct action *fleetcut_check_read(const struct filecut_image *im)
 {
-	static const struct action none;
-	const struct action *a = read_record(im);
-
-	return a != NULL ? a : &none;
+	return &know_record(im)->a;
 }
 
 /* As parts_fetch() opens it. NULL: it is none that can go on. */
@@ -188,12 +205,13 @@ static unsigned count_reports(const struct filecut_image *im)
 	return n;
 }
 
-/* Nobody takes it here. */
+/* Of a channel, which is no server of ours. Nobody takes it here. */
 static const char *check_told(const struct filecut_image *im)
 {
 	const struct action *a = fleetcut_check_read(im);
 
-	return a->phase == ACTION_FAILED && a->reported == ACTION_FAILED && count_reports(im) == 0
+	return a->server == 0 && a->phase == ACTION_FAILED && a->reported == ACTION_FAILED &&
+			       count_reports(im) == 0
 		       ? "a report is lost: the record has it as kept"
 		       : NULL;
 }
@@ -229,12 +247,12 @@ static const char *check_allowed(const struct filecut_image *im,
 	return NULL;
 }
 
-const char *fleetcut_check_image(const struct filecut_image *im,
+const char *fleetcut_check_image(const struct filecut_image *im, const struct fleetcut_around *is,
 				 const struct fleetcut_check_rule *rule)
 {
 	const char *why;
 
-	if (read_record(im) == NULL)
+	if (know_record(im)->bad)
 		return kinds[FLEETCUT_CHECK_ACTION].unreadable;
 	why = check_allowed(im, rule);
 	if (why == NULL && rule->lasts && !fleetcut_check_lasts(im))
@@ -243,38 +261,69 @@ const char *fleetcut_check_image(const struct filecut_image *im,
 		why = check_bundle(im);
 	if (why == NULL)
 		why = check_feed(im);
-	return why != NULL ? why : check_told(im);
+	if (why == NULL)
+		why = check_told(im);
+	return why != NULL ? why : fleetcut_ends_check(im, is, rule->owed);
 }
 
-/* Of a spare file its size counts, of the bundle what is gone on from and what is behind that, of
- * reports how many. */
-uint64_t fleetcut_check_key(const struct filecut_image *im)
-{
-	struct {
-		uint64_t file[FLEETCUT_CHECK_KINDS], spare[FLEETCUT_CHECK_KINDS],
-			same[FLEETCUT_CHECK_KINDS], folders, bundle, kept, feed;
-	} key = { .folders = 0 };
-	unsigned reports = count_reports(im);
-	size_t len;
+struct key {
+	uint64_t file[FLEETCUT_CHECK_KINDS], spare[FLEETCUT_CHECK_KINDS],
+		same[FLEETCUT_CHECK_KINDS], folders, bundle, kept, feed, around;
+};
 
-	for (unsigned i = 0; i < im->nfiles; i++)
-		key.folders += im->file[i].dir;
+static bool is_same(const struct filecut_image *im, const char *path)
+{
+	const struct filecut_image_file *f = filecut_image_find(im, path);
+
+	return f != NULL && f->same > 0;
+}
+
+/* Of a spare file its size counts, and whether it is the file itself. */
+static void add_files(struct key *key, const struct filecut_image *im)
+{
 	for (unsigned k = 0; k < FLEETCUT_CHECK_KINDS; k++) {
 		const struct filecut_image_file *spare = filecut_image_find(im, kinds[k].spare);
+		size_t len;
 
-		key.file[k] = blob_of(im, kinds[k].path);
-		key.spare[k] = UINT64_MAX;
+		key->file[k] = blob_of(im, kinds[k].path);
+		key->spare[k] = UINT64_MAX;
 		if (spare == NULL)
 			continue;
 		filecut_image_bytes(spare->blob, &len);
-		key.spare[k] = len;
+		key->spare[k] = len;
 		/* The file comes before its spare one. */
-		key.same[k] = spare->same;
+		key->same[k] = spare->same;
 	}
+}
+
+/* Of a server's actions and their ends, what is in them: a spare file is cut in other stories. */
+static void add_ends(struct key *key, const struct filecut_image *im)
+{
+	key->file[FLEETCUT_CHECK_ACTION] = know_record(im)->key;
+	key->file[FLEETCUT_CHECK_ENDS] = fleetcut_ends_key(im);
+	for (unsigned k = 0; k < FLEETCUT_CHECK_KINDS; k++)
+		key->same[0] |= is_same(im, kinds[k].spare);
+}
+
+/* Of the bundle counts what is gone on from and what is behind that, of reports how many. */
+uint64_t fleetcut_check_key(const struct filecut_image *im, const struct fleetcut_around *is)
+{
+	struct key key = { .kept = fleetcut_check_kept(im) };
+	struct fleetcut_around around = *is;
+	unsigned reports = count_reports(im);
+
+	around.boots = 0;
+	for (unsigned i = 0; i < im->nfiles; i++)
+		key.folders += im->file[i].dir;
+	if (fleetcut_check_read(im)->server > 0)
+		add_ends(&key, im);
+	else
+		add_files(&key, im);
 	if (reports > 0)
 		key.file[FLEETCUT_CHECK_QUEUE] = reports < 2 ? 1 : 2;
-	key.bundle = sort_rest(im);
-	key.kept = fleetcut_check_kept(im);
+	if (fleetcut_check_read(im)->server == 0)
+		key.bundle = sort_rest(im);
 	key.feed = blob_of(im, FLEETCUT_KEPT);
+	key.around = set_key(&around, sizeof(around));
 	return set_key(&key, sizeof(key));
 }

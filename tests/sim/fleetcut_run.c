@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/sim/fleetcut.h"
 
+#include "fleet/cycle.h"
 #include "fleet/feed.h"
 #include "fleet/fetch.h"
 #include "fleet/flush.h"
@@ -21,10 +22,17 @@ static enum fleetcut_verb verb;
 
 const char *fleetcut_run_name(enum fleetcut_verb v)
 {
-	static const char *const names[] = { "part",  "whole", "other", "long", "end", "range",
-					     "parts", "file",  "newer", "tell", "none" };
+	static const char *const names[] = { "part",  "whole", "other", "long",	  "end",
+					     "range", "parts", "file",	"newer",  "tell",
+					     "takes", "once",  "deaf",	"assign", "bare",
+					     "boot",  "good",  "back",	"none" };
 
 	return names[v];
+}
+
+bool fleetcut_run_is_cycle(enum fleetcut_verb v)
+{
+	return v == FLEETCUT_TAKES || v == FLEETCUT_ONCE || v == FLEETCUT_DEAF;
 }
 
 /* ---------------------------------------------------------------- the client */
@@ -193,6 +201,22 @@ static enum kb_err open_folder(struct files *f)
 	return err != KB_ENOENT ? err : folder_open(&f->dir, data, true, 0, 0, why, sizeof(why));
 }
 
+/* All of a contact. */
+static int run_cycle(void)
+{
+	static struct contact c;
+	static struct conf conf = { .fleet_server = FLEETCUT_URL,
+				    .fleet_tenant = "DEFAULT",
+				    .fleet_id = "device",
+				    .fleet_partial = CONF_PARTIAL_NO };
+
+	c = (struct contact){ .conf = &conf };
+	folder_init(&c.monitor.folder, bundles_path("data"));
+	if (client_init(&c.client, &conf) != KB_OK || cycle_run(&c) != KB_OK || c.unsaved)
+		return 1;
+	return !c.failed ? 0 : verb == FLEETCUT_TAKES ? 1 : FLEETCUT_RUN_DEAF;
+}
+
 static bool contact(void)
 {
 	struct files f = { .dir = -1, .lock = -1 };
@@ -216,7 +240,14 @@ static void child(const struct filecut_rec_plan *plan, int out)
 	log_to(2, 0);
 	recorded = true;
 	filecut_rec_begin(fleetcut_run_rec, plan, bundles_path("data"), bundles_path("state"));
-	_exit(contact() ? 0 : 1);
+	_exit(fleetcut_run_is_cycle(verb) ? run_cycle() : contact() ? 0 : 1);
+}
+
+void fleetcut_run_begin(void)
+{
+	fleetcut_run_rec = report_share(sizeof(*fleetcut_run_rec));
+	fleetcut_around_log = report_share(sizeof(*fleetcut_around_log));
+	fleetcut_around_fresh(&fleetcut_around_log->now);
 }
 
 int fleetcut_run_do(enum fleetcut_verb v, const struct filecut_rec_plan *plan)
@@ -225,8 +256,6 @@ int fleetcut_run_do(enum fleetcut_verb v, const struct filecut_rec_plan *plan)
 	ssize_t n;
 	pid_t pid;
 
-	if (fleetcut_run_rec == NULL)
-		fleetcut_run_rec = report_share(sizeof(*fleetcut_run_rec));
 	bundles_must(out >= 0, "memfd");
 	verb = v;
 	fleetcut_server_begin(v);

@@ -2,7 +2,6 @@
 /* In the place of the network, of the process with rights, and of the clock. */
 #include "tests/sim/fleetcut.h"
 
-#include "fleet/http.h"
 #include "fleet/monitor_link.h"
 #include "lib/os.h"
 #include "lib/os_file.h"
@@ -49,16 +48,21 @@ uint8_t fleetcut_server_byte(const char *id, uint64_t at)
 				      : (uint8_t)(at * 7 % 127 + (uint8_t)salt[(id[0] - '0') & 3]);
 }
 
+void fleetcut_server_offer_of(unsigned n, struct offer *o)
+{
+	*o = (struct offer){ .bundles = 1 };
+	snprintf(o->id, sizeof(o->id), "%u", n);
+	snprintf(o->name, sizeof(o->name), "%u.keel", n);
+	snprintf(o->url, sizeof(o->url), FLEETCUT_URL "/%u.keel", n);
+	memset(o->digest, (int)('0' + n), OFFER_DIGEST_LEN);
+	o->size = fleetcut_server_size(o->id);
+}
+
 void fleetcut_server_offer(enum fleetcut_verb v, struct offer *o)
 {
-	int n = v == FLEETCUT_OTHER ? 2 : v == FLEETCUT_RANGE || v == FLEETCUT_PARTS ? 3 : 1;
+	bool third = v == FLEETCUT_RANGE || v == FLEETCUT_PARTS;
 
-	*o = (struct offer){ .bundles = 1 };
-	snprintf(o->id, sizeof(o->id), "%d", n);
-	snprintf(o->name, sizeof(o->name), "%d.keel", n);
-	snprintf(o->url, sizeof(o->url), FLEETCUT_URL "/%d.keel", n);
-	memset(o->digest, '0' + n, OFFER_DIGEST_LEN);
-	o->size = fleetcut_server_size(o->id);
+	fleetcut_server_offer_of(v == FLEETCUT_OTHER ? 2 : third ? 3 : 1, o);
 }
 
 /* ---------------------------------------------------------------- answers */
@@ -105,9 +109,11 @@ static bool send_range(const struct http_request *r, struct http_answer *a, cons
 	return send_bytes(r, a, id, (size_t)len) && (r->from + len == r->to || end_early(a));
 }
 
-/* One piece, and the connection ends. */
+/* One piece, and the connection ends; or all. */
 static bool send_whole(const struct http_request *r, struct http_answer *a, const char *id)
 {
+	size_t len = fleetcut_run_is_cycle(verb) ? FLEETCUT_SIZE - r->from : FLEETCUT_PIECE;
+
 	if (verb == FLEETCUT_PART && r->from > 0)
 		return false;
 	if (r->from > 0 && strcmp(r->if_range, a->etag) == 0) {
@@ -115,8 +121,7 @@ static bool send_whole(const struct http_request *r, struct http_answer *a, cons
 		a->from = r->from;
 	}
 	a->length = FLEETCUT_SIZE - a->from;
-	return send_bytes(r, a, id, FLEETCUT_PIECE) &&
-	       (a->from + FLEETCUT_PIECE == FLEETCUT_SIZE || end_early(a));
+	return send_bytes(r, a, id, len) && (a->from + len == FLEETCUT_SIZE || end_early(a));
 }
 
 const char *fleetcut_server_file(uint64_t sequence)
@@ -144,12 +149,16 @@ bool http_run(const struct http_config *c, const struct http_request *r, struct 
 	*a = (struct http_answer){ .status = 200, .ranges = true };
 	if (r->file)
 		return send_file(r, a);
+	if (fleetcut_run_is_cycle(verb) && !r->download)
+		return fleetcut_ddi_answer(verb, r, a);
 	/* Nobody takes reports here. */
 	if (strcmp(r->method, "POST") == 0)
 		a->status = 503;
 	if (a->status == 503)
 		return true;
 	fleetcut_server_offer(verb, &o);
+	if (fleetcut_run_is_cycle(verb))
+		fleetcut_server_offer_of((unsigned)(r->url[strlen(FLEETCUT_URL "/")] - '0'), &o);
 	a->total = o.size;
 	snprintf(a->etag, sizeof(a->etag), "\"%s\"", o.id);
 	return r->to > 0 ? send_range(r, a, o.id) : send_whole(r, a, o.id);
@@ -185,6 +194,10 @@ void monitor_do(struct monitor *m, const struct monitor_order *order, struct mon
 {
 	(void)m;
 	*r = (struct monitor_result){ .code = 0 };
+	if (fleetcut_run_is_cycle(verb)) {
+		fleetcut_device_do(order, r, document, fd);
+		return;
+	}
 	*document = order->work == MONITOR_CHANNEL  ? read_channel(*fd)
 		    : order->work == MONITOR_RANGES ? name_ranges()
 						    : json_tokener_parse("{\"release\": \"\"}");

@@ -9,15 +9,20 @@
 #define WHOLE	  (BIT(PART) | BIT(WHOLE) | BIT(OTHER) | BIT(LONG) | BIT(END))
 #define PARTS	  (BIT(RANGE) | BIT(PARTS) | BIT(OTHER) | BIT(END))
 #define CHANNEL	  (BIT(FILE) | BIT(NEWER) | BIT(TELL))
+#define ENDS	  (BIT(TAKES) | BIT(ONCE) | BIT(DEAF) | BIT(BARE) | BIT(BACK))
+#define BOOTS	  (BIT(TAKES) | BIT(DEAF) | BIT(ASSIGN) | BIT(BOOT) | BIT(GOOD) | BIT(BACK))
 
 const struct fleetcut_walk_story fleetcut_story[] = {
-	{ "new", "a data partition without our folder", { FLEETCUT_NONE, FLEETCUT_NONE }, WHOLE },
-	{ "begun", "half of a bundle is here", { FLEETCUT_PART, FLEETCUT_NONE }, WHOLE },
-	{ "fetched", "a bundle is here", { FLEETCUT_WHOLE, FLEETCUT_NONE }, WHOLE },
-	{ "closed", "an action is closed", { FLEETCUT_WHOLE, FLEETCUT_END }, WHOLE },
-	{ "parts", "half of a bundle is here", { FLEETCUT_PART, FLEETCUT_NONE }, PARTS },
-	{ "range", "a part of a range is here", { FLEETCUT_RANGE, FLEETCUT_NONE }, PARTS },
-	{ "channel", "a channel file is here", { FLEETCUT_FILE, FLEETCUT_NONE }, CHANNEL },
+	{ "new", "a data partition without our folder", "", WHOLE },
+	{ "begun", "half of a bundle is here", "part/", WHOLE },
+	{ "fetched", "a bundle is here", "whole/", WHOLE },
+	{ "closed", "an action is closed", "whole/end/", WHOLE },
+	{ "parts", "half of a bundle is here", "part/", PARTS },
+	{ "range", "a part of a range is here", "range/", PARTS },
+	{ "channel", "a channel file is here", "file/", CHANNEL },
+	{ "ends", "an action is good, and the server has a newer one",
+	  "assign/takes/boot/good/bare/", ENDS },
+	{ "boots", "an action is on trial", "assign/takes/boot/", BOOTS },
 	{ .name = NULL },
 };
 

@@ -15,26 +15,9 @@ const struct report_column fleetcut_walk_columns[] = {
 	{ NULL, NULL, REPORT_OWN },
 };
 
-/* What goes wrong with a change; the first is nothing. */
-static const struct filecut_fault faults[] = {
-	{ "ok", FILECUT_FAULT_NONE, FILECUT_TURN_CHANGE, FILECUT_FAULT_ONCE, 0 },
-	{ "kill", FILECUT_FAULT_KILLS, FILECUT_TURN_CHANGE, FILECUT_FAULT_ONCE, 0 },
-	{ "eio", FILECUT_FAULT_FAILS, FILECUT_TURN_CHANGE, FILECUT_FAULT_ONCE, EIO },
-	{ "enospc", FILECUT_FAULT_FAILS, FILECUT_TURN_CHANGE, FILECUT_FAULT_ONCE, ENOSPC },
-	{ "ever-eio", FILECUT_FAULT_FAILS, FILECUT_TURN_CHANGE, FILECUT_FAULT_ALIKE, EIO },
-	{ "ever-enospc", FILECUT_FAULT_FAILS, FILECUT_TURN_CHANGE, FILECUT_FAULT_ALIKE, ENOSPC },
-	{ "readonly", FILECUT_FAULT_FAILS, FILECUT_TURN_CHANGE, FILECUT_FAULT_MEDIUM, EROFS },
-};
-
-/* One contact, what goes wrong in it, and the next one if it was killed; and where it is cut. */
-struct step {
-	enum fleetcut_verb verb, then;
-	unsigned fault, at, cut;
-	uint64_t ordinal;
-};
-
 struct found {
 	struct filecut_image im;
+	struct fleetcut_around around;
 	char *way; /* to it: steps, each with a "/" behind it */
 };
 
@@ -46,54 +29,22 @@ static struct {
 	bool shows; /* a replay: only what its step picks is gone on from */
 	/* the run that is being cut */
 	uint32_t from;
-	struct step step, asked;
+	struct fleetcut_way_step step, asked;
 	struct fleetcut_check_rule rule;
+	struct fleetcut_around around; /* with the images that come now */
+	uint64_t before;	       /* images of this cut, with what was around before */
 	const struct fleetcut_walk_story *story;
 	bool saved; /* it has put a record in its place */
 	bool newer; /* ... behind the removal of the bundle; durable with the folder's names */
 	struct filecut_fs fs;
 } w;
 
-/* ---------------------------------------------------------------- ways */
-
-static const char *print(const struct step *s)
-{
-	static char text[96];
-
-	snprintf(text, sizeof(text), "%s+%s%u+%s:%u:%" PRIu64, fleetcut_run_name(s->verb),
-		 faults[s->fault].name, s->at, fleetcut_run_name(s->then), s->cut, s->ordinal);
-	return text;
-}
-
-static bool find_verb(const char *name, enum fleetcut_verb *v)
-{
-	for (*v = 0; *v < FLEETCUT_VERBS && strcmp(fleetcut_run_name(*v), name) != 0;)
-		++*v;
-	return strcmp(fleetcut_run_name(*v), name) == 0;
-}
-
-static bool parse(const char **way, struct step *s)
-{
-	char verb[16], fault[16], then[16];
-	int n = 0;
-
-	*s = (struct step){ .at = 0 };
-	if (sscanf(*way, "%15[a-z]+%15[a-z-]%u+%15[a-z]:%u:%" SCNu64 "%n", verb, fault, &s->at,
-		   then, &s->cut, &s->ordinal, &n) != 6 ||
-	    !find_verb(verb, &s->verb) || !find_verb(then, &s->then))
-		return false;
-	while (strcmp(faults[s->fault].name, fault) != 0)
-		if (++s->fault == KB_ARRAY_LEN(faults))
-			return false;
-	*way += n + ((*way)[n] == '/');
-	return true;
-}
-
 static void violation(const char *why)
 {
 	char *again;
 
-	bundles_must(asprintf(&again, "--replay %s%s", w.found[w.from].way, print(&w.step)) > 0,
+	bundles_must(asprintf(&again, "--replay %s%s", w.found[w.from].way,
+			      fleetcut_way_print(&w.step)) > 0,
 		     "memory");
 	if (report_violation(w.line, again, "%s", why))
 		printf("%s", fleetcut_run_said);
@@ -102,41 +53,49 @@ static void violation(const char *why)
 
 static void push(const struct filecut_image *im, bool begins)
 {
-	struct found f = { .im = *im };
+	struct found f = { .im = *im, .around = w.around };
 	int n = begins ? asprintf(&f.way, "%s", "")
-		       : asprintf(&f.way, "%s%s/", w.found[w.from].way, print(&w.step));
+		       : asprintf(&f.way, "%s%s/", w.found[w.from].way,
+				  fleetcut_way_print(&w.step));
 
 	bundles_must(n >= 0, "memory");
 	w.found = cut_content_room(w.found, w.nfound, &w.room, sizeof(*w.found));
 	w.found[w.nfound] = f;
-	set_add(&w.known, fleetcut_check_key(im), w.nfound++);
+	set_add(&w.known, fleetcut_check_key(im, &w.around), w.nfound++);
 }
 
 /* ---------------------------------------------------------------- cutting a run */
 
 static void on_image(const struct filecut_image *im, uint64_t ordinal)
 {
-	const char *why = fleetcut_check_image(im, &w.rule);
+	const char *why = fleetcut_check_image(im, &w.around, &w.rule);
 
-	w.step.ordinal = ordinal;
+	w.step.ordinal = w.before + ordinal;
 	if (why != NULL)
 		violation(why);
-	if (w.shows ? w.step.cut == w.asked.cut && ordinal == w.asked.ordinal
-		    : why == NULL && set_find(&w.known, fleetcut_check_key(im)) == SET_NONE)
+	if (w.shows ? w.step.cut == w.asked.cut && w.step.ordinal == w.asked.ordinal
+		    : why == NULL &&
+			      set_find(&w.known, fleetcut_check_key(im, &w.around)) == SET_NONE)
 		push(im, false);
 }
 
 static void cut(unsigned changes)
 {
+	uint64_t n;
+
+	if (w.step.cut != changes)
+		w.before = 0;
 	w.step.cut = changes;
-	w.line->number[RAW_IMAGES] += filecut_fs_cut(&w.fs, on_image);
+	n = filecut_fs_cut(&w.fs, on_image);
+	w.before += n;
+	w.line->number[RAW_IMAGES] += n;
 	w.line->number[CUT_POINTS]++;
 }
 
 static bool is_record(const char *path)
 {
 	return strcmp(path, FLEETCUT_RECORD) == 0 || strcmp(path, FLEETCUT_FEED) == 0 ||
-	       strcmp(path, FLEETCUT_QUEUE) == 0;
+	       strcmp(path, FLEETCUT_QUEUE) == 0 || strcmp(path, FLEETCUT_ENDS) == 0;
 }
 
 /* What a record was, is, and is about to be. */
@@ -171,16 +130,38 @@ static void check_sync(const struct filecut_rec_op *op, bool *changed)
 	*changed = op->failed != 0 || names || (*changed && !syncs);
 }
 
+/* What changed around the disk, behind so many operations. The power may fail before each, too. */
+static void follow_around(unsigned nops, unsigned *n, unsigned changes, bool cuts)
+{
+	const struct fleetcut_around_log *log = fleetcut_around_log;
+
+	for (; *n < log->n && log->change[*n].nops == nops; ++*n) {
+		w.around = log->change[*n].is;
+		if (cuts)
+			cut(changes);
+	}
+}
+
+static void check_left(const struct filecut_image *now, int code)
+{
+	const char *why = fleetcut_ends_left(now, &fleetcut_around_log->now, code);
+
+	if (why != NULL)
+		violation(why);
+}
+
 /* Feeds the model with the operations of the last run, and cuts after each of them; and once more
  * behind its end, where what it said holds. */
 static void follow(bool cuts, int code)
 {
 	const struct filecut_rec *r = fleetcut_run_rec;
 	static struct filecut_image now, is;
-	unsigned changes = 0;
+	unsigned changes = 0, news = 0;
 	bool changed = true;
 
+	w.around = fleetcut_around_log->before;
 	for (unsigned i = 0; i < r->nops; i++) {
+		follow_around(i, &news, changes, cuts);
 		check_sync(&r->op[i], &changed);
 		if (!filecut_fs_do(&w.fs, r, &r->op[i])) {
 			violation("the model cannot follow what was done");
@@ -197,11 +178,14 @@ static void follow(bool cuts, int code)
 	}
 	if (w.shows)
 		printf("%s%s: exit %d\n", fleetcut_run_said, fleetcut_run_name(w.step.verb), code);
+	follow_around(r->nops, &news, changes, cuts);
 	filecut_fs_now(&w.fs, &now);
 	filecut_world_get(&is);
 	if (is.nfiles != now.nfiles ||
 	    memcmp(is.file, now.file, is.nfiles * sizeof(is.file[0])) != 0)
 		violation("the model and the folder differ");
+	if (code != 1)
+		check_left(&now, code);
 	if (code == 0 && w.saved) {
 		memset(w.rule.nrecords, 0, sizeof(w.rule.nrecords));
 		w.rule.lasts = fleetcut_check_lasts(&now);
@@ -211,53 +195,91 @@ static void follow(bool cuts, int code)
 		cut(changes + 1);
 }
 
-static int run(enum fleetcut_verb v, const struct filecut_rec_plan *plan)
+/* On this disk. */
+static int run(enum fleetcut_verb v, const struct filecut_rec_plan *plan,
+	       const struct filecut_image *im)
 {
+	int code;
+
 	w.line->number[RUNS]++;
-	return fleetcut_run_do(v, plan);
+	fleetcut_around_begin(im);
+	code = fleetcut_run_do(v, plan);
+	if (fleetcut_around_log->wrong != NULL)
+		violation(fleetcut_around_log->wrong);
+	return code;
 }
 
 /* Behind what failed, and with nothing that does, the contact is as good as any. */
 static void run_again(enum fleetcut_verb v)
 {
 	const struct filecut_rec_plan plan = { .block = BLOCK };
+	static struct filecut_image is;
 
-	if (run(v, &plan) != 0)
+	filecut_world_get(&is);
+	if (run(fleetcut_run_is_cycle(v) ? FLEETCUT_TAKES : v, &plan, &is) != 0)
 		violation("behind it, with nothing that fails, the contact fails");
+	filecut_world_get(&is);
+	check_left(&is, 0);
 }
 
-static void run_step(uint32_t from, const struct step *step)
+static void run_step(uint32_t from, const struct fleetcut_way_step *step)
 {
-	struct filecut_rec_plan plan = { .fault = faults[step->fault],
+	struct filecut_rec_plan plan = { .fault = fleetcut_way_faults[step->fault],
 					 .at = step->at,
 					 .block = BLOCK };
 	bool kills = plan.fault.kind == FILECUT_FAULT_KILLS;
-	const struct filecut_image *im = &w.found[from].im;
+	struct filecut_image im = w.found[from].im;
 	enum fleetcut_verb last = kills ? step->then : step->verb;
 	int code;
 
 	w.from = from;
 	w.step = w.asked = *step;
 	w.newer = false;
-	w.rule = (struct fleetcut_check_rule){ .lasts = fleetcut_check_lasts(im) };
-	fleetcut_check_allow(&w.rule, im);
-	filecut_world_put(im);
-	filecut_fs_load(&w.fs, im, BLOCK);
+	w.rule = (struct fleetcut_check_rule){
+		.lasts = fleetcut_check_lasts(&im),
+		.owed = fleetcut_ends_owed(&im, &w.found[from].around),
+	};
+	fleetcut_check_allow(&w.rule, &im);
+	filecut_world_put(&im);
+	fleetcut_around_log->now = w.found[from].around;
+	filecut_fs_load(&w.fs, &im, BLOCK);
 	if (kills) {
-		run(step->verb, &plan);
+		run(step->verb, &plan, &im);
 		follow(false, 1);
+		filecut_fs_now(&w.fs, &im);
 		plan.fault.kind = FILECUT_FAULT_NONE;
 	}
 	w.saved = false;
-	code = run(last, &plan);
+	code = run(last, &plan, &im);
 	follow(true, code);
-	if (code > 1)
+	if (code > FLEETCUT_RUN_DEAF)
 		violation("it crashed, or hung");
-	if (code != 0 && plan.fault.kind == FILECUT_FAULT_NONE)
+	if (code == 1 && plan.fault.kind == FILECUT_FAULT_NONE)
 		violation("the contact fails");
 	w.line->number[FAULTS] += step->fault > 0;
 	if (plan.fault.kind == FILECUT_FAULT_FAILS)
 		run_again(last);
+}
+
+/* No contact: the disk stays as it is. */
+static void happen(uint32_t from, const struct fleetcut_way_step *step)
+{
+	const struct filecut_image im = w.found[from].im;
+
+	w.from = from;
+	w.step = *step;
+	w.around = w.found[from].around;
+	if (fleetcut_around_happens(&w.around, step->verb) &&
+	    (w.shows || set_find(&w.known, fleetcut_check_key(&im, &w.around)) == SET_NONE))
+		push(&im, false);
+}
+
+static void take_step(uint32_t from, const struct fleetcut_way_step *step)
+{
+	if (step->verb >= FLEETCUT_ASSIGN)
+		happen(from, step);
+	else
+		run_step(from, step);
 }
 
 /* ---------------------------------------------------------------- the walk */
@@ -272,18 +294,24 @@ static void disturb(uint32_t from, enum fleetcut_verb v)
 {
 	unsigned turns = fleetcut_run_rec->turns[FILECUT_TURN_CHANGE];
 
-	for (unsigned fault = 1; fault < KB_ARRAY_LEN(faults); fault++)
+	for (unsigned fault = 1; fault < FLEETCUT_WAY_FAULTS; fault++)
 		for (unsigned at = 1; at <= turns && w.line->violations < VIOLATIONS_MAX; at++) {
-			struct step step = { .verb = v, .fault = fault, .at = at };
-			bool kills = faults[fault].kind == FILECUT_FAULT_KILLS;
+			struct fleetcut_way_step step = { .verb = v, .fault = fault, .at = at };
+			bool kills = fleetcut_way_faults[fault].kind == FILECUT_FAULT_KILLS;
 
 			if (!kills)
 				step.then = FLEETCUT_NONE;
 			do
 				if (may_come(step.then))
 					run_step(from, &step);
-			while (++step.then < FLEETCUT_VERBS);
+			while (++step.then < FLEETCUT_ASSIGN);
 		}
+}
+
+static bool begin_with(enum fleetcut_verb v, const struct filecut_rec_plan *plan)
+{
+	return v >= FLEETCUT_ASSIGN ? fleetcut_around_happens(&fleetcut_around_log->now, v)
+				    : fleetcut_run_do(v, plan) == 0;
 }
 
 static void begin(unsigned i, struct report_line *line)
@@ -291,15 +319,20 @@ static void begin(unsigned i, struct report_line *line)
 	const struct filecut_rec_plan plan = { .block = BLOCK };
 	const struct fleetcut_walk_story *story = &fleetcut_story[i];
 	static struct filecut_image im;
+	enum fleetcut_verb v;
+	char name[16];
+	int n;
 
 	filecut_world_begin();
 	filecut_world_put(&im);
+	fleetcut_run_begin();
+	fleetcut_around_begin(&im);
 	w.line = line;
 	w.story = story;
-	for (unsigned k = 0; k < KB_ARRAY_LEN(story->first); k++)
-		if (story->first[k] != FLEETCUT_NONE)
-			bundles_must(fleetcut_run_do(story->first[k], &plan) == 0, story->name);
+	for (const char *at = story->first; sscanf(at, "%15[a-z]/%n", name, &n) == 1; at += n)
+		bundles_must(fleetcut_way_verb(name, &v) && begin_with(v, &plan), story->name);
 	filecut_world_get(&im);
+	w.around = fleetcut_around_log->now;
 	push(&im, true);
 }
 
@@ -310,44 +343,31 @@ void fleetcut_walk_run(unsigned i, struct report_line *line)
 		for (enum fleetcut_verb v = 0; v < FLEETCUT_VERBS; v++) {
 			if (!may_come(v))
 				continue;
-			run_step(n, &(struct step){ .verb = v, .then = FLEETCUT_NONE });
-			if (n == 0)
+			take_step(n,
+				  &(struct fleetcut_way_step){ .verb = v, .then = FLEETCUT_NONE });
+			if (n == 0 && v < FLEETCUT_ASSIGN)
 				disturb(n, v);
 		}
 	line->number[DISTINCT] = w.nfound;
 }
 
-static void show(const struct filecut_image *im)
-{
-	const struct action *a = fleetcut_check_read(im);
-	size_t len = 0;
-
-	for (unsigned i = 0; i < im->nfiles; i++) {
-		if (!im->file[i].dir)
-			filecut_image_bytes(im->file[i].blob, &len);
-		printf("    %-32s %zu\n", im->file[i].path, im->file[i].dir ? 0 : len);
-	}
-	printf("    record: action \"%s\", %s, durable %" PRIu64 ", %" PRIu64 " are gone on from\n",
-	       a->id, action_phase_name(a->phase), a->durable, fleetcut_check_kept(im));
-}
-
 bool fleetcut_walk_replay(unsigned i, const char *way)
 {
 	static struct report_line line;
-	struct step step;
+	struct fleetcut_way_step step;
 
 	line.name = fleetcut_story[i].name;
 	begin(i, &line);
 	w.shows = true;
 	printf("%s: %s\n", line.name, fleetcut_story[i].what);
-	show(&w.found[0].im);
+	fleetcut_way_show(&w.found[0].im);
 	for (uint32_t from = 0; *way != '\0'; from++) {
-		if (!parse(&way, &step))
+		if (!fleetcut_way_parse(&way, &step))
 			return false;
-		run_step(from, &step);
+		take_step(from, &step);
 		if (w.nfound == from + 1)
 			return false;
-		show(&w.found[from + 1].im);
+		fleetcut_way_show(&w.found[from + 1].im);
 	}
 	return line.violations == 0;
 }
