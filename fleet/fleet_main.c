@@ -241,6 +241,8 @@ int main(int argc, char **argv)
 	}
 	if (argc == 0 || !read_call(&call, argv + 1))
 		return EXIT_USAGE;
+	if (strcmp(call.verb, "run") == 0)
+		reload_hold();
 	conf_root = call.conf_root;
 	conf_load(&conf, conf_root, &found, NULL, NULL);
 	call.argv = argv;

@@ -26,13 +26,31 @@ static void note_signal(int sig)
 	errno = saved;
 }
 
+/* how: SIG_BLOCK, SIG_UNBLOCK */
+static void change_mask(int how)
+{
+	sigset_t hup;
+
+	sigemptyset(&hup);
+	sigaddset(&hup, SIGHUP);
+	sigprocmask(how, &hup, NULL);
+}
+
+void reload_hold(void)
+{
+	change_mask(SIG_BLOCK);
+}
+
 bool reload_watch(char **argv, bool (*fits)(void))
 {
 	struct sigaction noted = { .sa_handler = note_signal, .sa_flags = SA_RESTART };
 
 	words = argv;
 	can_begin = fits;
-	return pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0 && sigaction(SIGHUP, &noted, NULL) == 0;
+	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0 || sigaction(SIGHUP, &noted, NULL) != 0)
+		return false;
+	change_mask(SIG_UNBLOCK);
+	return true;
 }
 
 void reload_ignore(void)
@@ -78,6 +96,9 @@ bool reload_take(void)
 
 _Noreturn void reload_begin(void)
 {
+	/* The mask goes over to the new program, the handler does not: until reload_watch(), SIGHUP
+	 * would end it. */
+	reload_hold();
 	execv("/proc/self/exe", words);
 	log_err("it cannot begin anew: %s", strerror(errno));
 	exit(1);

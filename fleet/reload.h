@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 
+/* From here on to reload_watch(), SIGHUP waits, where it would end the program. */
+void reload_hold(void);
 /* From here on, SIGHUP is noted. argv: of this program. fits: whether it could begin anew, called
  * in a process of its own; it reports why not. false: no descriptors. */
 bool reload_watch(char **argv, bool (*fits)(void));

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_device import FAILURE, OK, REBOOT
+from cli_device import FAILURE, OK, REBOOT, call
 from daemon import between_contacts, children_of
 
 NOBODY = pwd.getpwnam("nobody")
@@ -225,3 +225,69 @@ def test_sighup_where_root_is_the_user(fleet, server):
             daemon.send_signal(signal.SIGHUP)
         until(lambda: len(server.requests("poll")) == 3)
         daemon.kill()
+
+
+# A reload that comes while the program starts: once in a process that finds the file SOON as the loader runs it, or
+# LATER, as it reads who the server is.
+HASTE = """
+#define _GNU_SOURCE
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void reload(const char *name)
+{
+	if (unlink(getenv(name)) == 0)
+		kill(getpid(), SIGHUP);
+}
+__attribute__((constructor)) static void begin(void)
+{
+	FILE *starts = fopen(getenv("STARTS"), "a");
+	fprintf(starts, "%d\\n", getpid());
+	fclose(starts);
+	reload("SOON");
+}
+CURLU *curl_url(void)
+{
+	reload("LATER");
+	return ((CURLU *(*)(void))dlsym(RTLD_NEXT, "curl_url"))();
+}
+"""
+
+
+@pytest.fixture(name="haste")
+def make_haste(fleet, tmp_path):
+    """Its files, by name; STARTS has the processes that the loader ran."""
+    (tmp_path / "haste.c").write_text(HASTE)
+    call("cc", "-shared", "-fPIC", "-o", tmp_path / "haste.so", tmp_path / "haste.c")
+    files = {name: fleet.dev.data / name for name in ("SOON", "LATER", "STARTS")}
+    fleet.more = {"LD_PRELOAD": str(tmp_path / "haste.so"), **{name: str(file) for name, file in files.items()}}
+    return files
+
+
+def test_a_reload_while_it_starts_is_heeded_and_does_not_end_it(fleet, server, haste):
+    server.sleep = "12:00:00"
+    haste["LATER"].touch()
+    with between_contacts(fleet) as (parent, _):
+        until(lambda: haste["STARTS"].read_text().split().count(str(parent.pid)) == 2)
+        assert parent.poll() is None and not haste["LATER"].exists()
+
+
+def test_so_is_one_while_it_begins_anew(fleet, server, haste):
+    """systemctl reload, twice in a row."""
+    server.sleep = "12:00:00"
+    with between_contacts(fleet) as (parent, _):
+        haste["SOON"].touch()
+        parent.send_signal(signal.SIGHUP)
+        until(lambda: not haste["SOON"].exists())
+        until(lambda: len(server.requests("poll")) >= 2 or parent.poll() is not None)
+        assert parent.poll() is None
+        # It is noted by its own handler again.
+        assert facts_of(parent.pid)["SigBlk"] == facts_of(os.getpid())["SigBlk"]
+
+
+def test_one_contact_ends_by_sighup_as_ever(fleet, haste):
+    haste["LATER"].touch()
+    fleet("once", code=-signal.SIGHUP)
