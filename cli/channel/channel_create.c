@@ -119,11 +119,18 @@ static const char *take_text(char *out, size_t size, const char *value)
 
 static const char *take_attribute(struct channel_release *r, const char *value)
 {
+	struct channel_attribute *new = &r->attribute[r->nattributes];
+
 	if (r->nattributes == CHANNEL_ATTRIBUTES_MAX)
 		return "more than 8 attributes";
-	return channel_read_attribute(&r->attribute[r->nattributes++], value, strlen(value))
-		       ? NULL
-		       : "expected NAME=VALUE, of letters, digits and ._-+~:/@,";
+	if (!channel_read_attribute(new, value, strlen(value)))
+		return "expected NAME=VALUE, of letters, digits and ._-+~:/@,";
+	/* An object of JSON has each name once: the last one would widen the rollout. */
+	for (unsigned i = 0; i < r->nattributes; i++)
+		if (strcmp(r->attribute[i].name, new->name) == 0)
+			return "this name came before: a device has one value of each";
+	r->nattributes++;
+	return NULL;
 }
 
 /* Of the channel. NULL: taken; else what is wrong. */
