@@ -25,11 +25,17 @@ static bool is_action_of(const struct action *a, const struct channel_release *r
 	return strlen(a->id) == ID_LEN && strncmp(a->id, r->release, ID_LEN) == 0;
 }
 
+/* What a server staged before this channel was followed has that server's name. */
+static bool is_of_release(const struct action *a, const struct channel_release *r)
+{
+	return is_action_of(a, r) || strcmp(a->release, r->release) == 0;
+}
+
 static const struct channel_release *find_under_way(const struct action *a,
 						    const struct channel *channel)
 {
 	for (unsigned i = 0; i < channel->nreleases; i++)
-		if (is_action_of(a, &channel->release[i]))
+		if (is_of_release(a, &channel->release[i]))
 			return &channel->release[i];
 	return NULL;
 }
@@ -261,7 +267,7 @@ static const char *find_failed(struct contact *c, const struct channel *channel)
 {
 	const struct channel_release *r = find_under_way(&c->a, channel);
 
-	if (r != NULL && c->a.phase == ACTION_FAILED &&
+	if (r != NULL && is_action_of(&c->a, r) && c->a.phase == ACTION_FAILED &&
 	    strstr(c->feed.failed_releases, c->a.id) == NULL)
 		note_failed(c, channel, r->release);
 	return channel->sequence <= c->feed.failed ? c->feed.failed_releases : "";

@@ -247,6 +247,38 @@ def test_what_an_earlier_release_staged_is_unstaged_when_it_is_withdrawn(device,
     assert not device.dev.json("status")["staged"]
 
 
+def follows(fleet, site):
+    """The channel in the place of its server."""
+    fleet.configure(server="", token_file="", channel=f"{site.url}/stable.channel")
+
+
+def test_what_a_server_staged_is_unstaged_when_the_channel_withdraws_it(fleet, server, site, publish, bundle):
+    """Whose action was named by that server."""
+    server.assign(bundle)
+    fleet.once(code=REBOOT)
+    follows(fleet, site)
+    publish(bundle)
+    fleet.once(code=REBOOT)
+    assert fleet.staged and not site.requests(bundle.name)
+    publish((bundle, "--withdrawn", "no wifi"))
+    assert "2.0 is withdrawn: no wifi; it would be dropped" in fleet("once", "--dry-run", code=REBOOT) and fleet.staged
+    assert "2.0 is withdrawn: no wifi" in fleet.once()
+    assert fleet.record["phase"] == "none" and not fleet.dev.json("status")["staged"]
+
+
+def test_what_a_server_brought_and_a_person_unstaged_is_tried_by_the_channel(fleet, server, site, publish, bundle):
+    """No file of the channel was here then."""
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    fleet.dev("unstage")
+    fleet.once()
+    assert action.told[-1] == "closed/failure" and fleet.record["release"]
+    follows(fleet, site)
+    publish(bundle)
+    fleet.once(code=REBOOT)
+    assert fleet.staged
+
+
 def test_what_is_staged_counts_again_when_a_newer_release_fails(device, publish, site, bundle, factory):
     """And is not fetched again."""
     newer = factory("3.0", 30)
