@@ -39,6 +39,19 @@ static bool is_in_window(const char *text, time_t now, char *why)
 
 /* ---------------------------------------------------------------- files */
 
+/* In the place of the folder that was meant. */
+static bool is_file(const char *folder)
+{
+	char path[CONF_COMMAND_MAX + 1];
+	struct stat st;
+	size_t len;
+
+	snprintf(path, sizeof(path), "%s", folder);
+	for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
+		path[len - 1] = '\0';
+	return lstat(path, &st) == 0;
+}
+
 static bool has_entries(const char *path)
 {
 	DIR *dir = opendir(path);
@@ -46,7 +59,7 @@ static bool has_entries(const char *path)
 	bool failed;
 
 	if (dir == NULL)
-		return errno != ENOENT && errno != ENOTDIR;
+		return errno == ENOTDIR ? is_file(path) : errno != ENOENT;
 	do {
 		errno = 0;
 		e = readdir(dir);

@@ -279,7 +279,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("Time of the day, by the device's own zone, in which reboot=yes reboots."),
 	  TEXT(TEXT, fleet_reboot_window) },
 	{ "fleet", "reboot-inhibit", "PATH...", "",
-	  MEANING("No reboot while one of these files is there. PATH/: while that folder has anything in it."),
+	  MEANING("No reboot while one of these files is there. PATH/: while that folder has anything in it, or is a file."),
 	  TEXT(TEXT, fleet_reboot_inhibit) },
 	{ "fleet", "reboot-consent", "COMMAND", "",
 	  MEANING("Asked by sh before a reboot, with the version as $1: exit code 0 allows it; else what it prints is the reason. A forced action does not ask."),

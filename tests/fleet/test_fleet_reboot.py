@@ -78,6 +78,19 @@ def test_no_reboot_while_a_file_forbids_it_also_when_forced(fleet, server, bundl
     assert rebooted() == 1
 
 
+def test_a_file_in_the_place_of_a_folder_forbids_it_too(fleet, server, bundle, rebooted):
+    """The configuration says FOLDER/, and the application makes a file."""
+    busy = fleet.dev.path / "busy"
+    fleet.configure(reboot="yes", reboot_inhibit=f"{busy}//")
+    busy.touch()
+    server.assign(bundle, force="forced")
+    assert f"{busy}// is there (reboot-inhibit=)" in fleet.once() and not rebooted()
+    # Nothing can be below a file.
+    fleet.configure(reboot="yes", reboot_inhibit=f"{busy}/locks/")
+    fleet.once()
+    assert rebooted() == 1
+
+
 def test_a_soft_action_waits_for_consent_and_a_forced_one_does_not(fleet, server, bundle, rebooted):
     """Also one that is forced later: hawkBit's time-forced actions, and a person who loses patience."""
     asked = fleet.dev.path / "asked"
