@@ -18,6 +18,9 @@
 #include <string.h>
 
 #define PEM_MAX (1u << 20)
+#define BLANKS	" \t\r\n"
+/* systemd's word in /etc/machine-id (machine-id(5)) */
+#define UNMADE	"uninitialized"
 
 /* ---------------------------------------------------------------- who and where */
 
@@ -38,9 +41,9 @@ static enum kb_err read_line(char *out, size_t size, const char *path, const cha
 
 	if (err != KB_OK)
 		return miss(key, path, strerror(errno));
-	if (text[0] == '\0')
+	if (text[strspn(text, BLANKS)] == '\0')
 		return miss(key, path, "it is empty");
-	len = strcspn(text, " \t\r\n");
+	len = strcspn(text, BLANKS);
 	for (size_t i = 0; i < len; i++)
 		if (text[i] < 0x21 || text[i] > 0x7e)
 			len = 0;
@@ -123,6 +126,9 @@ enum kb_err client_read_id(char id[URL_ID_MAX + 1], const struct conf *conf)
 		snprintf(id, URL_ID_MAX + 1, "%s", conf->fleet_id);
 	else
 		TRY(read_line(id, URL_ID_MAX + 1, conf->fleet_id_file, "id-file"));
+	/* Of an image that never booted: all devices would be one target. */
+	if (conf->fleet_id[0] == '\0' && strcmp(id, UNMADE) == 0)
+		return miss("id-file", conf->fleet_id_file, "not provisioned yet: " UNMADE);
 	if (url_is_id(id) && url_is_id(conf->fleet_tenant))
 		return KB_OK;
 	log_err("[fleet] id, tenant: expected letters, digits and . _ - + , only, %d at most",

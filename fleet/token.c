@@ -41,6 +41,15 @@ static enum kb_err take_module(const char *attribute, size_t len)
 	return KB_EINVAL;
 }
 
+/* Whoever provisions the device has yet to write it. */
+static bool is_empty_pin(const char *pin, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strchr(" \t\r\n", pin[i]) == NULL || pin[i] == '\0')
+			return false;
+	return true;
+}
+
 /* The engine takes a newline for a part of the PIN; and a few wrong ones lock a token. */
 static enum kb_err check_pin(const char *attribute, size_t len)
 {
@@ -54,7 +63,11 @@ static enum kb_err check_pin(const char *attribute, size_t len)
 		log_err("[fleet] private-key=: pin-source=file:%s: %s", path, strerror(errno));
 		return KB_ENOENT;
 	}
-	if (n > 0 && n <= PIN_MAX && memchr(pin, '\n', n) == NULL)
+	if (is_empty_pin(pin, n)) {
+		log_err("[fleet] private-key=: pin-source=file:%s: it is empty", path);
+		return KB_ENOENT;
+	}
+	if (n <= PIN_MAX && memchr(pin, '\n', n) == NULL)
 		return KB_OK;
 	log_err("[fleet] private-key=: %s: expected a PIN and no newline, as printf %%s writes it",
 		path);

@@ -13,7 +13,8 @@ bool token_is_uri(const char *key);
 
 /* Writes into uri what the engine takes of key, which is such a URI. It knows no module-path=: that
  * goes into the environment, where it looks before it is loaded. KB_EINVAL, logged without secrets:
- * key has a PIN in it, or names a file without one. KB_ENOENT, the same: the file is missing. */
+ * key has a PIN in it, or names a file without one. KB_ENOENT, the same: the file is missing, or
+ * empty. */
 enum kb_err token_take(char uri[CONF_PATH_MAX + 1], const char *key) KB_MUST_CHECK;
 
 /* Tells PINs apart without reading them: a hash of key, and of where its file of the PIN lies, how

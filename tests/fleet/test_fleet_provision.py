@@ -30,6 +30,27 @@ def test_a_file_that_is_missing_or_empty_is_waited_for(fleet, server, tmp_path, 
     assert not server.seen
 
 
+@pytest.mark.parametrize("text", ["\n", " \t\r\n\n"])
+@pytest.mark.parametrize("key", FILES[:3])
+def test_so_is_one_of_blanks(fleet, server, tmp_path, key, text):
+    path = tmp_path / "later"
+    names(fleet, key, path)
+    path.write_text(text)
+    assert f"[fleet] {key}={path}: it is empty" in fleet("run", code=FAILURE)
+    path.write_text("\nword\n")
+    assert "expected one word in its first line" in fleet("run", code=USAGE)
+    assert not server.seen
+
+
+def test_so_is_an_id_that_systemd_has_yet_to_make(fleet, server, tmp_path):
+    """/etc/machine-id of an image: all its devices would be one target."""
+    path = tmp_path / "machine-id"
+    names(fleet, "id-file", path)
+    path.write_text("uninitialized\n")
+    assert f"[fleet] id-file={path}: not provisioned yet" in fleet("run", code=FAILURE)
+    assert not server.seen
+
+
 @pytest.mark.parametrize("key", FILES[:3])
 def test_with_the_file_the_next_start_is_a_contact(fleet, server, tmp_path, key):
     path = tmp_path / "later"

@@ -104,12 +104,22 @@ def test_a_pin_does_not_belong_into_the_configuration(device, token):
     assert polls(device) == 0
 
 
-@pytest.mark.parametrize("pin", [PIN + "\n", "", "9" * 256])
+@pytest.mark.parametrize("pin", [PIN + "\n", "9" * 256])
 def test_a_pin_that_would_be_wrong_is_not_tried(device, token, pin):
     """A token counts them."""
     token.write_pin(pin)
     said = device.contact(token.uri(), code=USAGE)
     assert f"{token.folder}/pin: expected a PIN and no newline" in said and PIN not in said
+    token.write_pin(PIN)
+    device.contact(token.uri())
+
+
+@pytest.mark.parametrize("pin", ["", "\n", " \n"])
+def test_a_pin_that_is_not_written_yet_is_waited_for(device, token, pin):
+    """3 would end the service for good."""
+    token.write_pin(pin)
+    said = device.contact(token.uri(), code=FAILURE)
+    assert f"{token.folder}/pin: it is empty" in said and TRIED not in said
     token.write_pin(PIN)
     device.contact(token.uri())
 
