@@ -128,7 +128,7 @@ enum kb_err cycle_run(struct contact *c)
 		count_run(c);
 	}
 	c->way->converse(c, known);
-	pin_note(c);
+	pin_note(c, known);
 	if (known) {
 		keep_interval(c);
 		refusal_note(c);

@@ -54,16 +54,16 @@ def make_token(authority):
 
 @pytest.fixture(name="device")
 def make_device(ready, tmp_path, authority, token):
-    """A device, and a server that knows it by its certificate alone; contact(uri) is one contact."""
+    """A device, and a server that knows it by its certificate alone; contact(uri, OPTION, …) is one contact."""
     with Server(tls=secure(authority, client=True), token=None).running() as server:
         fleet = Fleet(ready, server, tmp_path)
         fleet.environment = lambda more=fleet.environment: more(**token.env, **fleet.more)
         fleet.more = {}
 
-        def contact(uri, code=OK):
+        def contact(uri, *options, code=OK):
             fleet.configure(ca_file=authority / "ca.pem", token_file="", certificate=authority / "device.pem",
                             private_key=uri)
-            return fleet.once(code=code)
+            return fleet("once", *options, code=code)
         fleet.contact = contact
         yield fleet
 
@@ -158,6 +158,22 @@ def test_a_pin_that_was_refused_is_not_tried_again(device, token):
     token.write_pin(PIN)
     device.once()
     assert polls(device) == 1 and "refused" not in device("status", code=None)
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_dry_run_spends_one_try_and_no_more(device, token, bundle, first):
+    """The page has it before all others. Of what it would do, it writes nothing."""
+    if not first:
+        device.contact(token.uri())
+    device.server.assign(bundle)
+    before = {} if first else {**device.record, "device_pin": 0}
+    token.write_pin("97531")
+    for expected in (True, False, False):
+        assert (TRIED in device.contact(token.uri(), "--dry-run", code=FAILURE)) == expected
+    assert device.record["device_pin"] and (first or {**device.record, "device_pin": 0} == before)
+    assert json.loads(device("status", "--json", code=None))["pin_refused"]
+    token.write_pin(PIN)
+    device.once(code=REBOOT)
 
 
 def test_another_pin_or_key_is_one_more_try(device, token):
