@@ -107,7 +107,7 @@ static void set_copy(struct loader_bgplan *p, int copy, unsigned n)
 
 static void each_state(void (*visit)(struct loader_bgplan *p))
 {
-	struct loader_bgplan p;
+	struct loader_bgplan p = { .is_dead = { false, false } };
 
 	for (unsigned a = 0; a < STATES; a++)
 		for (unsigned b = 0; b < STATES; b++) {
