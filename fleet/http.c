@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/http.h"
 
+#include "fleet/clock.h"
 #include "fleet/http_head.h"
 #include "fleet/http_session.h"
 #include "fleet/pace.h"
@@ -245,14 +246,28 @@ static bool is_settled(const struct transfer *t)
 	return t->head.ended && t->a->status >= 200 && is_unread(t);
 }
 
+/* libcurl counts from the clock of this device, which may be wrong by months, or know no time. */
+static uint64_t find_wait(const struct transfer *t)
+{
+	const struct http_head *h = &t->head;
+	curl_off_t wait = 0;
+
+	if (h->again > 0 && h->made > 0)
+		return h->again > h->made ? (uint64_t)(h->again - h->made) : 0;
+	return (h->again == 0 || clock_time() > 0) &&
+			       curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &wait) ==
+				       CURLE_OK &&
+			       wait > 0
+		       ? (uint64_t)wait
+		       : 0;
+}
+
 static bool finish(struct transfer *t, CURLcode code, const char *curl_says)
 {
 	struct http_answer *a = t->a;
-	curl_off_t wait = 0;
 
 	a->status = status_of(t->curl);
-	if (curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &wait) == CURLE_OK && wait > 0)
-		a->retry_after_s = (uint64_t)wait;
+	a->retry_after_s = find_wait(t);
 	/* An error also where the last header was the one that says so. */
 	if (a->error[0] == '\0' && (code == CURLE_OK || is_settled(t)))
 		return true;

@@ -3,6 +3,7 @@
 
 #include "lib/bytes.h"
 
+#include <curl/curl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -79,11 +80,20 @@ static void begin_head(struct http_head *h, const char *line, size_t len)
 	h->answer->etag[0] = '\0';
 	h->answer->from = h->answer->total = h->answer->length = UINT64_MAX;
 	h->answer->ranges = false;
+	h->made = h->again = 0;
 	h->success = blank != NULL && (size_t)(blank - line) + 1 < len && blank[1] == '2';
 	h->ended = false;
 }
 
-static void look_at_line(const struct http_head *h, const char *line, size_t len)
+/* 0: it is none; digits are seconds from now on. */
+static int64_t read_date(const char *value)
+{
+	time_t date = value[0] < '0' || value[0] > '9' ? curl_getdate(value, NULL) : 0;
+
+	return date > 0 ? (int64_t)date : 0;
+}
+
+static void look_at_line(struct http_head *h, const char *line, size_t len)
 {
 	struct http_answer *a = h->answer;
 	char value[VALUE_MAX + 1];
@@ -94,6 +104,10 @@ static void look_at_line(const struct http_head *h, const char *line, size_t len
 		take_range(a, value);
 	else if (take_value(value, line, len, "Accept-Ranges"))
 		a->ranges = strcasecmp(value, "bytes") == 0;
+	else if (take_value(value, line, len, "Date"))
+		h->made = read_date(value);
+	else if (take_value(value, line, len, "Retry-After"))
+		h->again = read_date(value);
 	else if (h->success && !h->unread && take_value(value, line, len, "Content-Encoding") &&
 		 value[0] != '\0' && strcasecmp(value, "identity") != 0)
 		refuse(a, "the server packs its answer, which was not asked for");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What of an answer's head is read here, line by line, as libcurl hands it over. It reads the rest:
- * the status, Location, Retry-After.
+ * the status, Location, Retry-After in seconds.
  */
 #pragma once
 
@@ -17,6 +17,8 @@ struct http_head {
 	bool success;
 	/* its empty line was there: the next lines are another head, or come behind the body */
 	bool ended;
+	/* by its Date; by a Retry-After that is a date: seconds since 1970, 0: none */
+	int64_t made, again;
 	size_t bytes;
 };
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A device whose clock is not set, or stands where systemd set it: at the time of its own build."""
+import email.utils
 import os
+import re
 import time
 
 import authority
@@ -162,3 +164,19 @@ def test_a_clock_that_a_server_or_the_hardware_told_is_known(fleet, guessed, reb
     guessed.mark(path, when)
     fleet.once()
     assert rebooted() == 1
+
+
+@pytest.mark.parametrize("when, dated", [("build", True), ("1970", True), ("1970", False)])
+def test_a_date_to_ask_again_is_none_of_a_wrong_clock(fleet, server, clock, when, dated):
+    """It counts from the date of the answer; without one, a clock that was never set knows no time until then."""
+    def refuse(handler):
+        if not dated:
+            handler.send_response = handler.send_response_only
+        handler.error(429, headers={"Retry-After": email.utils.formatdate(time.time() + 3600, usegmt=True)})
+    fleet.more = clock.environment
+    clock.add(CLOCKS[when]())
+    server.on["poll"] = [refuse]
+    fleet("once", "--when-due", code=FAILURE)
+    # As behind any failure, it may wait for some minutes.
+    waits = re.search(r"asked in ([0-9]{4,}) s,", fleet("once", "--when-due"))
+    assert 3000 < int(waits[1]) < 4000 if dated else not waits
