@@ -243,9 +243,20 @@ static void print_status_json(const struct contact *c, json_object *waiting)
 	json_object_put(o);
 }
 
+static bool shows_nothing(const struct contact *c, json_object *waiting)
+{
+	json_object *refused, *ends;
+
+	return c->a.phase == ACTION_NONE && c->feed.name[0] == '\0' && !pin_is_refused(c) &&
+	       strict_object(waiting, "refused", &refused) != KB_OK &&
+	       (strict_list(waiting, "ends", &ends) != KB_OK ||
+		json_object_array_length(ends) == 0);
+}
+
 int fleet_status(struct contact *c, bool json)
 {
 	json_object *waiting;
+	bool nothing;
 
 	if (!load_records(c, &waiting))
 		return EXIT_FAILED;
@@ -253,8 +264,9 @@ int fleet_status(struct contact *c, bool json)
 		print_status_json(c, waiting);
 	else
 		print_status(c, waiting);
+	nothing = shows_nothing(c, waiting);
 	json_object_put(waiting);
-	return c->a.phase == ACTION_NONE && c->feed.name[0] == '\0' ? EXIT_NOTHING : EXIT_OK;
+	return nothing ? EXIT_NOTHING : EXIT_OK;
 }
 
 int fleet_metrics(struct contact *c)
