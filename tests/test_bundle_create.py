@@ -115,7 +115,8 @@ def test_a_key_that_is_set_again_is_refused(images):
 
 def test_keys_and_older_versions_are_set_several_times(images, keys):
     (images / "recipe.ini").write_text(f"[bundle]\ncompatible=box\nsequence=21\nversion=2.1\nkey={keys}/a.key\n"
-                                       f"key={keys}/b.key\nfrom=old\nlevel=1\n[image.root]\nfile=root\nfilesystem=ext4\n")
+                                       f"key={keys}/b.key\nfrom=old\nlevel=1\n"
+                                       "[image.root]\nfile=root\nfilesystem=ext4\n")
     said = good("bundle", "create", "-o", images / "x.keel", images / "recipe.ini").stdout
     assert said.endswith(", 2 signatures\n")
 

@@ -180,7 +180,7 @@ static void warn_of_tree(const struct bundle_spec *s, const struct bundle_spec_f
 enum kb_err bundle_old_check(const struct bundle_spec *s)
 {
 	unsigned encodings = s->full ? s->m.nimages : 0, n;
-	bool is_bundle;
+	bool is_bundle = false;
 
 	for (unsigned i = 0; i < s->nfrom; i++) {
 		TRY(count_older(&s->from[i], &s->m, &n, &is_bundle));
@@ -198,7 +198,7 @@ enum kb_err bundle_old_open(const struct bundle_spec_from *f, const char *name, 
 			    const char *output, int *fd, char version[MANIFEST_STR_MAX + 1])
 {
 	KB_CLEANUP_FD int opened = -1;
-	bool is_bundle;
+	bool is_bundle = false;
 
 	TRY(open_old(f, &opened, &is_bundle));
 	snprintf(version, MANIFEST_STR_MAX + 1, "%s", f->version);

@@ -41,7 +41,7 @@ static enum kb_err keep_plain(struct squash *s, const uint8_t *plain, size_t len
 {
 	if (len > s->most - s->len)
 		return KB_EFORMAT;
-	if (len > s->room - s->len) {
+	if (s->table == NULL || len > s->room - s->len) {
 		size_t room = 2 * s->room + META_MAX;
 		/* bound: twice of what came so far */
 		uint8_t *more = realloc(s->table, room);
