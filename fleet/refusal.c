@@ -51,10 +51,12 @@ void refusal_note(const struct contact *c)
 
 json_object *refusal_load(const struct contact *c)
 {
+	char why[CLIENT_TROUBLE_MAX + 1];
 	uint64_t status;
 	json_object *o = read_refused(c, &status);
 
-	if (status > 0)
+	/* What cannot be shown is none. */
+	if (status > 0 && strict_text(o, "why", why, sizeof(why)) == KB_OK)
 		return o;
 	json_object_put(o);
 	return NULL;

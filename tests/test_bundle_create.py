@@ -54,7 +54,8 @@ def test_an_older_version_that_becomes_shorter_is_said(images):
 @pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_leaves_nothing_behind(images, sig):
     with subprocess.Popen([KEELBOOT, "bundle", "create", "-o", images / "x.keel", *BASE, "--level", "19",
-                           "--threads", "1", "--image", f"root={images}/root,fs=ext4"]) as command:
+                           "--threads", "1", "--image", f"root={images}/root,fs=ext4"],
+                          preexec_fn=lambda: signal.signal(sig, signal.SIG_DFL)) as command:     # as in a terminal
         until = time.monotonic() + 60
         while payload(command.pid) == 0:
             assert command.poll() is None and time.monotonic() < until
