@@ -115,8 +115,10 @@ enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 		return fail_output(o->tmp);
 	bundle_output_heed_signals();
 	o->fd = open(o->tmp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (o->fd < 0)
+		return fail_begin(o);
 	pending = o;
-	return o->fd >= 0 ? KB_OK : fail_begin(o);
+	return KB_OK;
 }
 
 const char *bundle_output_target(const char *path)

@@ -191,8 +191,8 @@ static enum kb_err check_chunks(struct install_job *j, const struct install_job_
 					j->pipe.why);
 	while ((err = install_pipe_next(&j->pipe, &c)) == KB_OK)
 		install_job_tick(j, c.c.len);
-	j->pipe.whole =
-		NULL; /* a slot has some of the chunks that are written, so they are left out */
+	/* A slot has some of the chunks that are written, so they are left out there. */
+	j->pipe.whole = NULL;
 	err = install_job_chunk_failed(j, err);
 	return err == KB_ENOENT ? KB_OK : err;
 }
