@@ -246,7 +246,7 @@ static bool is_settled(const struct transfer *t)
 	return t->head.ended && t->a->status >= 200 && is_unread(t);
 }
 
-/* libcurl counts from the clock of this device, which may be wrong by months, or know no time. */
+/* libcurl counts from the clock of this device, which may be wrong by months. */
 static uint64_t find_wait(const struct transfer *t)
 {
 	const struct http_head *h = &t->head;
@@ -254,12 +254,9 @@ static uint64_t find_wait(const struct transfer *t)
 
 	if (h->again > 0 && h->made > 0)
 		return h->again > h->made ? (uint64_t)(h->again - h->made) : 0;
-	return (h->again == 0 || clock_time() > 0) &&
-			       curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &wait) ==
-				       CURLE_OK &&
-			       wait > 0
-		       ? (uint64_t)wait
-		       : 0;
+	if (h->again == 0 || clock_time() > 0)
+		curl_easy_getinfo(t->curl, CURLINFO_RETRY_AFTER, &wait);
+	return wait > 0 ? (uint64_t)wait : 0;
 }
 
 static bool finish(struct transfer *t, CURLcode code, const char *curl_says)
@@ -365,8 +362,10 @@ static bool may_follow(const struct http_config *c, const struct http_request *r
 		snprintf(a->error, sizeof(a->error),
 			 "the server redirects from https to %s: not followed", origin);
 	else if (!r->download && !r->file && !url_same_origin(c->server, to))
-		snprintf(a->error, sizeof(a->error),
-			 "the server redirects to another host, %s: not followed", origin);
+		snprintf(
+			a->error, sizeof(a->error),
+			"the server redirects to another address: not followed; if that is the server, write server=%s",
+			origin);
 	return a->error[0] == '\0';
 }
 

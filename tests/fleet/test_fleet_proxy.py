@@ -164,7 +164,7 @@ def test_a_bundle_on_another_host_which_sees_neither_token_nor_certificate(
 def test_polls_and_messages_lead_to_no_other_host(shop, front, device, bundle, tmp_path, status):
     with nginx.running_or_skipped(tmp_path / "elsewhere") as elsewhere:
         front.set(server=[f"location ~ /controller/v1/[^/]+$ {{ return {status} {elsewhere.url}$request_uri; }}"])
-        assert "redirects to another host" in device.once(code=FAILURE)
+        assert "redirects to another address" in device.once(code=FAILURE)
         front.set(server=[f"location ~ /feedback$ {{ return {status} {elsewhere.url}$request_uri; }}"])
         action = shop.assign(bundle)
         assert "redirects a message" in device.once(code=None)
@@ -178,11 +178,11 @@ def test_polls_and_messages_lead_to_no_other_host(shop, front, device, bundle, t
 
 
 def test_who_asks_by_http_is_not_led_to_https_on_another_port(shop, fronts, device, front, authority):
-    """That is another host: the address in system.conf has to be mended."""
+    """That is another address: the one in system.conf has to be mended."""
     secure = fronts(tls=authority)
     front.set(server=[f"location /DEFAULT/ {{ return 301 {secure.url}$request_uri; }}"])
     device.configure(ca_file=authority / "ca.pem")
-    assert "redirects to another host" in device.once(code=FAILURE)
+    assert "if that is the server, write server=https://127.0.0.1:" in device.once(code=FAILURE)
     assert secure.log == []
 
 
