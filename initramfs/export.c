@@ -72,7 +72,9 @@ static void write_devices(const struct boot *b, struct text *t)
 	if (b->pairs.asked)
 		put_text(t, "loader %s %s\npair %c%s\n", conf_loader_word(b->conf.loader),
 			 b->pairs.where, state_slot_letter(b->pairs.running),
-			 pairs_look_is_unsaved(b) ? " unsaved" : "");
+			 b->pairs.other_store		  ? " other-store"
+			 : pairs_look_why_deaf(b) != NULL ? " unsaved"
+							  : "");
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
 		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
 			if (b->dev.slot[i].part[c][0] != '\0')

@@ -153,12 +153,20 @@ static void answer_count(struct boot *b)
 {
 	struct pairs *p = &b->pairs;
 	struct pairs_answer is;
+	bool counted;
 
-	if (!p->answered && pairs_ask_came_up(b, &is) == KB_OK) {
+	if (!p->answered && pairs_ask_came_up(b, &is, &counted) == KB_OK) {
 		p->answered = true;
+		p->other_store = !counted && !p->unheard;
 		p->lost = is.preset == STATE_NONE;
 	}
-	if (!p->answered)
+	p->unheard = !p->answered;
+	if (p->other_store)
+		pairs_finding(
+			p,
+			"it counted the start of this kernel, and the store that init has knows of none: it is another one, or kexec started this kernel. No trial is booted, and nothing is installed (%s)",
+			p->where);
+	else if (!p->answered)
 		pairs_finding(
 			p,
 			"it counts the starts of this kernel, and does not hear that it came up: after some, it starts another one");
@@ -187,7 +195,7 @@ static void answer_loader(struct boot *b)
 		answer_count(b);
 	} else {
 		p->answered = p->answered || b->conf.loader == CONF_LOADER_BAREBOX;
-		if (pairs_look_is_unsaved(b))
+		if (pairs_look_why_deaf(b) != NULL)
 			find_unsaved(b);
 	}
 }
@@ -200,6 +208,8 @@ void pairs_find(struct boot *b)
 	*p = (struct pairs){ .running = STATE_NONE,
 			     .asked = b->conf.loader != CONF_LOADER_NONE,
 			     .answered = p->answered,
+			     .unheard = p->unheard,
+			     .other_store = p->other_store,
 			     .lost = p->lost,
 			     .settled = p->settled,
 			     .base_asked = p->base_asked,
@@ -340,8 +350,9 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		return false;
 	}
 	/* In a rescue a root helps all the same: the kernel that runs boots it. */
-	if (pairs_look_is_unsaved(b) && !plan_is_rescue(mode)) {
-		log_err("update: skipped: the boot loader cannot write its store, so it would start no other kernel");
+	why = pairs_look_why_deaf(b);
+	if (why != NULL && !plan_is_rescue(mode)) {
+		log_err("update: skipped: %s, so it would start no other kernel", why);
 		return false;
 	}
 	/* where its files are */
@@ -358,7 +369,7 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		return true;
 	}
 	/* What it cannot forget before, it does not start once. */
-	if (is_read && preset == is.preset && pairs_look_is_unsaved(b))
+	if (is_read && preset == is.preset && why != NULL)
 		return true;
 	pairs_finding(
 		p, "no update is installed: it may start what is overwritten; see keelboot doctor");

@@ -30,8 +30,10 @@ struct pairs {
 	bool base_asked;
 	/* why it does not, whatever was loaded since; NULL: it does */
 	const char *no_base;
-	/* the loader heard what it waits for */
-	bool answered;
+	/* the loader heard what it waits for; or an answer failed, and may have come through */
+	bool answered, unheard;
+	/* the loader counted a start, of which the store that init has does not know */
+	bool other_store;
 	/* it named no preset then: its store was lost, or never written */
 	bool lost;
 	/* the letter of the slot whose kernel it starts by default since then; NUL: none */

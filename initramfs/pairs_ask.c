@@ -55,15 +55,20 @@ static const char *slot_behind(const char *text, const char *word, int8_t *slot)
 	return letter == '\0' ? NULL : text + len + 1;
 }
 
-static enum kb_err ask_store(struct boot *b, const char *verb, struct pairs_answer *is)
+/* counted: what stands behind the answer does not deny it. */
+static enum kb_err ask_store(struct boot *b, const char *verb, struct pairs_answer *is,
+			     bool *counted)
 {
+	static const char uncounted[] = " uncounted";
 	struct child_said said;
 	const char *at;
 
 	*is = (struct pairs_answer){ STATE_NONE, STATE_NONE };
 	TRY(run_loader(b, verb, NULL, &said));
 	at = slot_behind(said.text, "default=", &is->preset);
-	if (at != NULL && slot_behind(at, " once=", &is->once) != NULL)
+	at = at != NULL ? slot_behind(at, " once=", &is->once) : NULL;
+	*counted = at == NULL || strncmp(at, uncounted, sizeof(uncounted) - 1) != 0;
+	if (at != NULL)
 		return KB_OK;
 	log_err("boot loader: %s: not an answer: %s", verb, said.text);
 	return KB_EFORMAT;
@@ -71,7 +76,9 @@ static enum kb_err ask_store(struct boot *b, const char *verb, struct pairs_answ
 
 enum kb_err pairs_ask(struct boot *b, struct pairs_answer *is)
 {
-	return ask_store(b, "get", is);
+	bool counted;
+
+	return ask_store(b, "get", is, &counted);
 }
 
 enum kb_err pairs_ask_once(struct boot *b, int slot)
@@ -84,9 +91,9 @@ enum kb_err pairs_ask_preset(struct boot *b, int slot)
 	return run_with_slot(b, "default", slot);
 }
 
-enum kb_err pairs_ask_came_up(struct boot *b, struct pairs_answer *is)
+enum kb_err pairs_ask_came_up(struct boot *b, struct pairs_answer *is, bool *counted)
 {
-	return ask_store(b, "came-up", is);
+	return ask_store(b, "came-up", is, counted);
 }
 
 int pairs_ask_booted(struct boot *b, enum cmdline_start *start)

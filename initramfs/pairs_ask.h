@@ -6,6 +6,7 @@
 #include "kernel-cmdline/cmdline.h"
 #include "lib/err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct boot;
@@ -23,8 +24,8 @@ enum kb_err pairs_ask_once(struct boot *b, int slot) KB_MUST_CHECK;
 /* It is started from now on, and no other one once. */
 enum kb_err pairs_ask_preset(struct boot *b, int slot) KB_MUST_CHECK;
 
-/* The preset's kernel came up: its starts count anew. */
-enum kb_err pairs_ask_came_up(struct boot *b, struct pairs_answer *is) KB_MUST_CHECK;
+/* The preset's kernel came up: its starts count anew. counted: the store had counted one. */
+enum kb_err pairs_ask_came_up(struct boot *b, struct pairs_answer *is, bool *counted) KB_MUST_CHECK;
 
 /* The slot whose pair runs, or STATE_NONE. And how the loader came to start it, if its store says
  * that. */

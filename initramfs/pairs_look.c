@@ -18,9 +18,14 @@ static bool lacks_partition(const struct boot *b, int slot)
 	return needs && pairs_partition(b, (unsigned)slot)[0] == '\0';
 }
 
-bool pairs_look_is_unsaved(const struct boot *b)
+const char *pairs_look_why_deaf(const struct boot *b)
 {
-	return b->conf.loader != CONF_LOADER_KEXEC && b->cmd.start == CMDLINE_START_UNSAVED;
+	if (b->conf.loader == CONF_LOADER_KEXEC)
+		return NULL;
+	if (b->pairs.other_store)
+		return "the boot loader has another store";
+	return b->cmd.start == CMDLINE_START_UNSAVED ? "the boot loader cannot write its store"
+						     : NULL;
 }
 
 static bool may_be_anybodys(const struct boot *b, int slot)
@@ -53,8 +58,8 @@ enum kb_err pairs_look(struct boot *b, int slot, char *reason)
 		snprintf(reason, STATE_STR_MAX + 1, "no partition of its kernel");
 		return KB_ENODEV;
 	}
-	if (pairs_look_is_unsaved(b) && !may_be_asked(b, slot)) {
-		snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot write its store");
+	if (pairs_look_why_deaf(b) != NULL && !may_be_asked(b, slot)) {
+		snprintf(reason, STATE_STR_MAX + 1, "%s", pairs_look_why_deaf(b));
 		return KB_EIO;
 	}
 	if (b->conf.loader == CONF_LOADER_KEXEC || pairs_ask(b, &is) == KB_OK)

@@ -8,9 +8,10 @@
 
 struct boot;
 
-/* The loader says that it cannot write its store, which Linux may all the same: it would not forget
- * what it is asked to start once, so it starts its preset instead. */
-bool pairs_look_is_unsaved(const struct boot *b);
+/* Why the loader starts nothing that it is asked for, though Linux can write its store. It says
+ * that it cannot: then it would not forget what it starts once. Or it has another store. NULL: it
+ * does as it is asked. */
+const char *pairs_look_why_deaf(const struct boot *b);
 
 /* Whether the pair of a slot is there, and may and can be asked for: see look_for_pair of struct
  * attempt_ops. Any error: not, and reason says why. */

@@ -196,6 +196,15 @@ def test_doctor_knows_a_kernel_that_is_built_to_restart(board, words, timeout, f
     assert (json.loads(board.doctor("--json").stdout)["loader"]["falls_back"] is False) == found
 
 
+def test_nothing_is_installed_where_the_loader_counts_in_another_store(grub, factory):
+    """What is written to this one, it never sees: it might start what is overwritten."""
+    grub.runs("a other-store")
+    before = grub.dev.state.read_bytes(), grub.dev.slots["b"].read_bytes()
+    said = grub.dev("install", factory("2.0", 20), code=FAILURE).stderr
+    assert f"counted this start in another store than grub {grub.block}" in said
+    assert (grub.dev.state.read_bytes(), grub.dev.slots["b"].read_bytes()) == before
+
+
 def test_doctor_wants_starts_to_be_counted(board):
     for start in (",once", ",instead", ",counted"):
         board.put("proc/cmdline", f"gpt panic=10 keelboot.pair=a{start}")
@@ -204,6 +213,11 @@ def test_doctor_wants_starts_to_be_counted(board):
     assert told(board, "loader-uncounted")[0].startswith("the boot loader counts no starts")
     board.put("proc/cmdline", "gpt panic=10 keelboot.pair=a,unsaved")
     assert ("error", "loader-unsaved") in board.findings()
+    board.put("proc/cmdline", "gpt panic=10 keelboot.pair=a,counted")
+    board.grub.runs("a other-store")
+    assert told(board, "loader-store")[0].startswith("the boot loader counted its start of this kernel, and grub")
+    board.put("proc/cmdline", "gpt panic=10 keelboot.pair=a")
+    board.grub.runs("a")
     board.dev.configure("[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n[loader]\nkind=uefi\n")
     assert ("warning", "loader-uncounted") in board.findings()
     assert told(board, "loader-uncounted")[0].startswith("the firmware counts no starts")

@@ -65,8 +65,9 @@ struct device {
 	 * where init saw none */
 	int pair;
 	char loader[DEVICE_PATH_MAX];
-	/* it could not write its store when it started that one */
-	bool loader_unsaved;
+	/* when it started that one, it could not write its store; or it counted that in another one
+	 */
+	bool loader_unsaved, loader_other_store;
 	/* the data partition; "" when init did not see it */
 	char data_path[DEVICE_PATH_MAX];
 	unsigned nparts;

@@ -181,6 +181,11 @@ enum kb_err device_loader_secure(const struct device *d)
 		log_err("install: the boot loader could not write its store at this start, so it would start no other kernel: mend that, and restart (keelboot doctor)");
 		return KB_EIO;
 	}
+	if (d->loader_other_store) {
+		log_err("install: the boot loader counted this start in another store than %s, so it would start no other kernel: mend that, and restart (keelboot doctor)",
+			d->loader);
+		return KB_EIO;
+	}
 	TRY(read_store(&a, d));
 	preset = pair_safe_preset(&d->state, device_whole(&d->state), PLAN_COMMAND, a.is.preset,
 				  d->pair);

@@ -56,6 +56,12 @@ static void check_count(struct doctor *doc)
 			doc, DOCTOR_ERROR, "loader-unsaved",
 			"see what the boot loader prints at its start: is its medium write-protected, or its file missing?",
 			"the boot loader cannot write its store: a trial of a kernel is never started");
+	else if (doc->d->loader_other_store)
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-store",
+			"name the store that the boot loader has, in fw_env.config or [loader] environment=, in the initramfs too; after a kexec, restart",
+			"the boot loader counted its start of this kernel, and %s knows of none: it has another store, and starts no trial of a kernel",
+			doc->d->loader);
 	else if (doc->cmd.start == CMDLINE_START_PLAIN)
 		doctor_report(
 			doc, DOCTOR_WARNING, "loader-uncounted",

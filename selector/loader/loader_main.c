@@ -27,17 +27,22 @@ static enum kb_err print_line(struct loader *l, const char *line)
 	return err == KB_OK ? KB_OK : loader_why(l, err, "standard output: %m");
 }
 
-static enum kb_err print_choice(struct loader *l)
+static enum kb_err print_with(struct loader *l, const char *more)
 {
 	struct loader_choice c;
-	char line[48], starts[16] = "";
+	char line[64], starts[16] = "";
 
 	TRY(loader_read(l, &c));
 	if (c.starts > 0)
 		snprintf(starts, sizeof(starts), " starts=%u", c.starts);
-	snprintf(line, sizeof(line), "default=%c once=%c%s\n", loader_why_letter(c.preset),
-		 loader_why_letter(c.once), starts);
+	snprintf(line, sizeof(line), "default=%c once=%c%s%s\n", loader_why_letter(c.preset),
+		 loader_why_letter(c.once), starts, more);
 	return print_line(l, line);
+}
+
+static enum kb_err print_choice(struct loader *l)
+{
+	return print_with(l, "");
 }
 
 static enum kb_err print_booted(struct loader *l)
@@ -75,10 +80,14 @@ static enum kb_err set_and_print(struct loader *l, enum kb_err (*set)(struct loa
 	return print_choice(l);
 }
 
+/* Says as well that no start was counted here: a loader that counted one has another store. */
 static enum kb_err came_up_and_print(struct loader *l)
 {
+	struct loader_choice was;
+
+	TRY(loader_read(l, &was));
 	TRY(loader_came_up(l));
-	return print_choice(l);
+	return print_with(l, was.starts == 0 ? " uncounted" : "");
 }
 
 static int run_verb(struct loader *l, const char *verb, const char *word)

@@ -228,6 +228,30 @@ TEST(loader_that_cannot_write_its_store_is_asked_for_no_trial)
 	devices_have("pair a unsaved\n");
 }
 
+/* Such as an environment at an old place, or a cloned card's: what is written there, it never sees.
+ */
+TEST(loader_that_counted_in_another_store_is_asked_for_no_trial)
+{
+	struct state s = machine_trial();
+
+	s.staged.source = STATE_SRC_DATA;
+	machine_put(s);
+	machine.cmdline = "keelboot.pair=a,counted\n";
+	loader_obeys();
+	loader_says("came-up", "default=a once=- uncounted\n", 0);
+	machine_child(apply(0, NULL));
+	machine_boots('a');
+	assert_once(ASKS "came-up");
+	assert_absent(ASKS "once b");
+	assert_absent(ASKS "default");
+	assert_absent("spawn " APPLY);
+	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
+	machine_told(
+		"{\"id\":\"loader\",\"text\":\"boot loader: it counted the start of this kernel, and the store that init has knows of none");
+	machine_told("\"reason\":\"b: the boot loader has another store\"");
+	devices_have("pair a other-store\n");
+}
+
 static void install_in_rescue(void *ctx, const char *const *argv)
 {
 	applies_whole(PLAN_RESCUE);
