@@ -261,6 +261,11 @@ def test_a_count_of_uboot_that_nobody_answers_is_said(uboot):
     assert of_loader(uboot) == {("warning", "loader-bootlimit")}
     uboot.uboot.put(bootlimit="3", altbootcmd="run bootcmd")
     assert of_loader(uboot) == set()
+    uboot.dev.configure(PAIRS + "[loader]\nkind=u-boot\ncounter=u-boot\n")
+    uboot.uboot.put(bootlimit="3", altbootcmd="run recovery", upgrade_available="1")
+    assert of_loader(uboot) == set(), "mark good answers it"
+    uboot.uboot.put(bootlimit="3", upgrade_available="1")
+    assert of_loader(uboot) == {("error", "loader-bootlimit")}
 
 
 def test_ubots_watchdog_is_known_by_its_script_alone(uboot):

@@ -38,6 +38,12 @@ static bool is_one_of(const char *text, const char *const *commands)
 	return false;
 }
 
+/* "sysboot … /keelboot.conf": a pair of Keelboot's says itself what is loaded. */
+static bool starts_described(const char *text)
+{
+	return begins_with(text, "sysboot") && strstr(text, "keelboot_") != NULL;
+}
+
 static const char *rest_of(const char *text)
 {
 	text += strcspn(text, " ");
@@ -187,7 +193,7 @@ static bool call_what_it_names(struct walk *w, const char *text)
 		return run_variables(w, rest_of(text));
 	if (s->language == DOCTOR_GRUB && (begins_with(text, "source") || begins_with(text, ".")))
 		return take_in(w, rest_of(text));
-	if (is_one_of(text, leaving))
+	if (is_one_of(text, leaving) && !starts_described(text))
 		s->whole = false;
 	b = s->language == DOCTOR_GRUB ? find_body(s, text, strcspn(text, " ")) : NULL;
 	return b != NULL && call(w, b, is_doubtful(w));
@@ -219,7 +225,7 @@ static bool add_step(struct walk *w, const char *text)
 	}
 	step = &s->step[s->n++];
 	*step = (struct doctor_step){ .text = text,
-				      .starts = is_one_of(text, starting),
+				      .starts = is_one_of(text, starting) || starts_described(text),
 				      .doubtful = is_doubtful(w),
 				      .in_menu = w->in_menu };
 	take_definition(s, text);

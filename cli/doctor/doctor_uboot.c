@@ -142,7 +142,10 @@ static void check_delay(struct doctor *doc, const struct environment *e)
 /* What it counts is not what Keelboot answers. */
 static void check_limit(struct doctor *doc, const struct environment *e)
 {
-	if (e->limit <= 0 || strstr(e->other_command, "bootcmd") != NULL ||
+	bool answered = doc->d->conf.loader_counter == CONF_COUNTER_UBOOT;
+
+	if (e->limit <= 0 || (answered && e->other_command[0] != '\0') ||
+	    strstr(e->other_command, "bootcmd") != NULL ||
 	    strstr(e->other_command, "keelboot") != NULL)
 		return;
 	doctor_report(

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # U-Boot's half of Keelboot: starts the pair of keelboot_default, or once that of keelboot_once. `mkimage -T script -d
 # boot.cmd boot.scr` makes what U-Boot finds by itself; or put the lines into bootcmd. A pair is the partition boot-a or
-# boot-b, with the files Image and initramfs.img, and, if the board has fdtfile and fdt_addr_r, its device tree as
-# dtb/${fdtfile}. Change the kernel's words, and booti for a processor that is neither AArch64 nor x86. x86 is
-# known by arch=x86, which CONFIG_ENV_VARS_UBOOT_CONFIG sets; else set it.
+# boot-b on the disk ${devtype} ${devnum}: U-Boot sets both where it finds boot.scr by itself. The pair has the files Image
+# and initramfs.img, and, if the board has fdtfile and fdt_addr_r, its device tree as dtb/${fdtfile}. Or it has
+# keelboot.conf, written as an extlinux.conf, with "append ${bootargs}" before words of its own: that is for other
+# processors than AArch64 and x86, too. Change the kernel's words. x86 is known by arch=x86, which
+# CONFIG_ENV_VARS_UBOOT_CONFIG sets; else set it.
 #
-# U-Boot needs the commands part and saveenv, and a redundant environment (CONFIG_SYS_REDUNDAND_ENVIRONMENT): a power cut
-# while the only copy is written would leave U-Boot's defaults.
+# U-Boot needs the commands part and saveenv, fdt for a device tree, sysboot for keelboot.conf, and a redundant environment
+# (CONFIG_SYS_REDUNDAND_ENVIRONMENT): a power cut while the only copy is written would leave U-Boot's defaults.
 setenv keelboot_words "gpt panic=10 watchdog.stop_on_reboot=0"
 # A 1 for each start of a pair that Keelboot's init does not answer; then another pair is started. A start and its answer
 # are two writes of the environment. Without a value, starts are not counted, and a pair that stops starting is started
@@ -17,6 +19,10 @@ setenv keelboot_limit 111
 # and keelboot_save.
 test -n "${keelboot_save}" || setenv keelboot_save saveenv
 if test -n "${keelboot_load}"; then run keelboot_load; fi
+
+if test -z "${devtype}" || test -z "${devnum}"; then
+	echo "Keelboot: devtype and devnum must name the disk of the pairs, such as mmc and 0: nothing can be loaded"
+fi
 
 test -n "${keelboot_default}" || keelboot_default=a
 keelboot_others="b a"
@@ -54,9 +60,13 @@ for keelboot_pair in ${keelboot_list}; do
 	elif part number ${devtype} ${devnum} boot-${keelboot_pair} keelboot_part; then
 		setenv bootargs "${keelboot_words} keelboot.pair=${keelboot_pair}"
 		test ${keelboot_how} = plain || setenv bootargs "${bootargs},${keelboot_how}"
-		# The device tree of the pair, if it brings one. A pair whose tree is damaged cannot be loaded.
 		keelboot_tree=none
-		if test -n "${fdtfile}" && test -e ${devtype} ${devnum}:${keelboot_part} /dtb/${fdtfile}; then
+		if test -e ${devtype} ${devnum}:${keelboot_part} /keelboot.conf; then
+			# The pair says what it is made of. Behind this line, it could not be loaded.
+			keelboot_tree=damaged
+			sysboot ${devtype} ${devnum}:${keelboot_part} any ${pxefile_addr_r} /keelboot.conf
+		# The device tree of the pair, if it brings one. A pair whose tree is damaged cannot be loaded.
+		elif test -n "${fdtfile}" && test -n "${fdt_addr_r}" && test -e ${devtype} ${devnum}:${keelboot_part} /dtb/${fdtfile}; then
 			keelboot_tree=damaged
 			if load ${devtype} ${devnum}:${keelboot_part} ${fdt_addr_r} /dtb/${fdtfile} && fdt addr ${fdt_addr_r}; then
 				keelboot_tree=loaded

@@ -94,6 +94,16 @@ class Board(Pairs):
         return {**super().files(kernel, initrd), **({self.TREE: self.tree} if self.tree else {})}
 
 
+class Described(Pairs):
+    """Pairs that say what they are made of, as an extlinux.conf does."""
+
+    LINUX = "Image"
+
+    def files(self, kernel=None, initrd=None) -> dict:
+        conf = f"label pair\n  linux /{self.LINUX}\n  initrd /initramfs.img\n  append ${{bootargs}} acme.words=2\n"
+        return {**super().files(kernel, initrd), "keelboot.conf": conf.encode()}
+
+
 SLOW, SECOND = Pairs.SLOW, Pairs.SECOND
 
 
@@ -154,6 +164,33 @@ def test_release_brings_its_kernel_and_is_committed_with_it(bench):
     pairs = Pairs(bench)
     pair_device.is_committed(pairs)
     assert "using default environment" in (bench.work / "console.log").read_text()
+
+
+def test_pair_that_says_what_it_is_made_of_is_committed_with_words_of_its_own(bench):
+    pairs = Described(bench)
+    with pairs.machine(bench.stick(pairs.bundle(SECOND))) as vm:
+        bench.up(vm, SECOND, "b", 2 * SLOW)
+        words = bench.ask(vm, "cat /proc/cmdline").split()
+        assert "keelboot.pair=b,once" in words and "panic=1" in words and words[-1] == "acme.words=2"
+        assert bench.status(vm)["slots"][1]["state"] == "good" and len(vm.boots) == 2
+    assert pairs.variables()["keelboot_default"] == "b"
+
+
+def test_pair_that_names_a_file_that_it_lacks_is_left_and_says_why(bench):
+    pairs = Described(bench, tries=1)
+    pairs.LINUX = "vmlinuz"
+    with pairs.machine(bench.stick(pairs.bundle(SECOND))) as vm:
+        vm.expect("Keelboot: the pair of slot b cannot be loaded", SLOW)
+        pairs.rejected(vm)
+
+
+def test_script_that_does_not_know_its_disk_says_so(bench):
+    pairs = Pairs(bench)
+    script = Vfat({"boot.scr": kbloader.uboot_script(pairs.WORDS, "setenv devtype\n")})
+    disk = bench.disk(pairs.FIRST, name="unnamed", size="512M",
+                      extra=[("script", "8M", script, "esp"), *pairs.parts(False)])
+    with pairs.machine(disk=disk) as vm:
+        vm.expect("Keelboot: devtype and devnum must name the disk of the pairs, such as mmc and 0", SLOW)
 
 
 def test_root_without_a_place_for_the_lock_says_what_to_do(bench):
