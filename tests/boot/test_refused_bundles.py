@@ -55,8 +55,10 @@ REFUSED = {
              r"is not what was signed: the bundle is damaged; copy it again",
     truncated: r"bad\.keel: refused: truncated: (\d+) bytes present, (\d+) expected; copy it again",
     wrong_compatible: r'other\.keel: version 2\.0: skipped: made for "another-board", but this device is "demo-board"',
-    foreign_key: r"bad\.keel: refused: not signed by the one trusted key",
-    damaged_signature: r"bad\.keel: refused: not signed by the one trusted key",
+    foreign_key: r"bad\.keel: refused: not signed by the one trusted key: its signature names key ([0-9a-f]{16}), but "
+                 r"(?!\1)[0-9a-f]{16} \(dev\) is trusted; sign it with a trusted key",
+    damaged_signature: r"bad\.keel: refused: not signed by the one trusted key: its signature is not valid; "
+                       r"copy it again",
     not_newer: r"1\.0-nomark\.keel: version 1\.0: skipped: not newer than what is installed; to go "
                r"back: keelboot install FILE",
     garbage: r"bad\.keel: refused: not a bundle, or its header is damaged; copy it again",
