@@ -31,7 +31,7 @@ class Board(NamedTuple):
     bus: str = "virtio"     # of its disk
     sets: tuple = ()        # of modules, for its disk
     virtio: str = "virtio-blk-pci"      # QEMU's name of a disk on that bus
-    watchdog: str = "i6300esb"          # and of the watchdog, where the chip has none
+    watchdog: str = "i6300esb"          # and of the watchdog, where the chip has none; "": nor has QEMU
     watchdog_driver: str = "i6300esb"   # as the kernel calls it
     accel: str = ""                     # words for "-accel tcg"
 
@@ -40,6 +40,7 @@ BINARIES = {
     "amd64": (".", "/bin/busybox", "", "amd64"),
     "arm64": ("aarch64", "build/sysroot/arm64/bin/busybox", "aarch64-linux-gnu-", "arm64"),
     "armhf": ("arm", "build/sysroot/armhf/bin/busybox", "arm-linux-gnueabihf-", "armhf"),
+    "riscv64": ("riscv64", "build/sysroot/riscv64/bin/busybox", "riscv64-linux-gnu-", "riscv64"),
     "s390x": ("s390x", "build/sysroot/s390x/bin/busybox", "s390x-linux-gnu-", "s390x"),
 }
 
@@ -50,6 +51,9 @@ BOARDS = {
                    *BINARIES["arm64"]),
     "armhf": Board("qemu-system-arm", ("-machine", "virt,highmem=off", "-cpu", "cortex-a15"), "ttyAMA0", "",
                    ARM_WORDS, *BINARIES["armhf"]),
+    # Debian's kernel has no driver for a watchdog of QEMU's, so the kernel counts itself.
+    "riscv64": Board("qemu-system-riscv64", ("-machine", "virt"), "ttyS0", "", ARM_WORDS, *BINARIES["riscv64"],
+                     watchdog="", watchdog_driver="softdog"),
     # A mainframe: its devices are on channels, its watchdog is a call of the hypervisor's. QEMU forgets code that it
     # translated when it has 16 MiB of it: else, behind a reset, each byte that the kernel unpacks over the one before
     # makes it look at all of that one's code, which takes minutes.

@@ -23,7 +23,7 @@ from processors import PROCESSORS
 __all__ = ["Kernel", "KernelError", "extract_vmlinux", "get", "mirror"]
 # By Debian's name of the processor.
 PACKAGES = {"amd64": "linux-image-amd64", "arm64": "linux-image-arm64", "armhf": "linux-image-armmp",
-            "s390x": "linux-image-s390x"}
+            "riscv64": "linux-image-riscv64", "s390x": "linux-image-s390x"}
 PACKAGE = PACKAGES["amd64"]
 HERE = Path(__file__).resolve().parent
 CACHE = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")

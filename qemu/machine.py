@@ -120,7 +120,7 @@ class Machine(Disks):
     def _pci(self) -> list:
         sticks = self.usb or any(d.bus == "usb" for d in self.drives.values())
         usb = sticks and self.board.usb == "xhci.0"
-        return [*(["-device", self.board.watchdog] if self.watchdog else []),
+        return [*(["-device", self.board.watchdog] if self.watchdog and self.board.watchdog else []),
                 *(["-device", "qemu-xhci,id=xhci,p2=8,p3=8"] if usb else [])]
 
     def _cards(self) -> list:

@@ -46,8 +46,8 @@ def test_check_processors_is_every_suite_of_the_others(runner):
     others = set(runner.PROCESSORS) - {"arm64"}
     suites = {f"{name}-{kind}" for name in others for kind in ("unit", "trace")}
     kernels = {f"{name}-kernel" for name in others & set(runner.BOARDS)}
-    assert kernels == {"armhf-kernel", "s390x-kernel"}
-    assert set(runner.PROCESSOR_SUITES) == suites | kernels | {"s390x-boot"}
+    assert kernels == {"armhf-kernel", "riscv64-kernel", "s390x-kernel"}
+    assert set(runner.PROCESSOR_SUITES) == suites | kernels | {"riscv64-boot", "s390x-boot"}
     wanted = call(TOP / "qemu/deps", "--list", "processors").stdout.split()
     assert {f"gcc-{one.machine}" for name, one in runner.PROCESSORS.items() if name in others} <= set(wanted)
 
