@@ -9,6 +9,8 @@
 #include "lib/log.h"
 #include "lib/os.h"
 
+#include <string.h>
+
 #define STEP_MS 100
 
 struct found {
@@ -16,9 +18,17 @@ struct found {
 	const struct prober_part *part;
 	/* where it is */
 	const struct probe_disk *disk;
-	/* it is there too, or only there */
-	bool on_usb;
+	/* one that has it too, or alone, and may not; NULL: none */
+	const struct probe_disk *barred;
 };
+
+/* As between disks of the device. */
+static bool goes_first(const struct probe_disk *a, const struct probe_disk *b)
+{
+	enum devices_kind of_a = devices_rank_kind(a), of_b = devices_rank_kind(b);
+
+	return of_a != of_b ? of_a > of_b : strcmp(a->path, b->path) < 0;
+}
 
 /* On a disk that may be the device's: a stick with the same label is not, and a card is only where
  * no fixed disk has it. */
@@ -32,29 +42,44 @@ static struct found find_root(const struct boot *b)
 
 		if (part == NULL)
 			continue;
-		if (disk->usb && !b->conf.usb_disk) {
-			f.on_usb = true;
-			continue;
+		if (!devices_rank_allows(&b->conf, disk)) {
+			f.barred = disk;
+		} else if (f.part == NULL || goes_first(disk, f.disk)) {
+			f.part = part;
+			f.disk = disk;
 		}
-		if (f.part != NULL && devices_rank_kind(disk) <= devices_rank_kind(f.disk))
-			continue;
-		f.part = part;
-		f.disk = disk;
 	}
 	return f;
 }
 
-/* As for the device's disk: what can be plugged in waits for what cannot. */
+/* As for the device's disk: what can be plugged in waits for what cannot, and all for those that
+ * are being looked at. */
 static bool is_decided(const struct boot *b, const struct found *f, uint64_t waited)
 {
-	return f->part != NULL &&
-	       (devices_rank_firm(&b->conf, f->disk) || waited >= PROBE_DEADLINE_MS);
+	if (f->part == NULL || waited >= PROBE_DEADLINE_MS)
+		return f->part != NULL;
+	return devices_rank_firm(&b->conf, f->disk) &&
+	       !devices_rank_more(&b->probe, &b->conf, devices_rank_kind(f->disk));
+}
+
+static void report_missing_root(const struct boot *b, const struct probe_disk *barred)
+{
+	const char *root = b->cmd.root;
+	unsigned s = b->conf.timeout_s;
+
+	if (barred == NULL)
+		log_err("keelboot.enable=0: root=%s did not appear within %u s", root, s);
+	else if (b->conf.disk[0] != '\0')
+		log_err("keelboot.enable=0: root=%s was only where [system] disk= does not allow it for %u s",
+			root, s);
+	else
+		log_err("keelboot.enable=0: root=%s was only on USB for %u s; [system] usb-disk=yes allows that",
+			root, s);
 }
 
 static const struct prober_part *wait_for(struct boot *b)
 {
-	uint32_t timeout_s = b->conf.timeout_s;
-	uint64_t start = os_now_ms(), end = start + timeout_s * UINT64_C(1000);
+	uint64_t start = os_now_ms(), end = start + b->conf.timeout_s * UINT64_C(1000);
 	struct found f;
 
 	probe_start(&b->probe);
@@ -65,9 +90,7 @@ static const struct prober_part *wait_for(struct boot *b)
 			log_debug("waiting for %s", b->cmd.root);
 	}
 	if (f.part == NULL)
-		log_err("keelboot.enable=0: root=%s %s %u s%s", b->cmd.root,
-			f.on_usb ? "was only on USB for" : "did not appear within", timeout_s,
-			f.on_usb ? "; [system] usb-disk=yes allows that" : "");
+		report_missing_root(b, f.barred);
 	return f.part;
 }
 

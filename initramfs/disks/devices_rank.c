@@ -30,8 +30,7 @@ static bool is_named(const struct conf *conf, const struct probe_disk *disk)
 	       (disk->name[0] != '\0' && fnmatch(conf->disk, disk->name, 0) == 0);
 }
 
-/* May slots and state live on this disk? */
-static bool is_allowed(const struct conf *conf, const struct probe_disk *disk)
+bool devices_rank_allows(const struct conf *conf, const struct probe_disk *disk)
 {
 	if (disk->mapped != NULL || (conf->disk[0] != '\0' && !is_named(conf, disk)))
 		return false;
@@ -140,13 +139,12 @@ static void take_if_better(struct devices_rank *r, struct merits *best, const st
 	}
 }
 
-/* Whether a disk that nobody has looked into yet might be the better one, or its equal. */
-static bool any_waiting(const struct probe *p, const struct conf *conf, enum devices_kind least)
+bool devices_rank_more(const struct probe *p, const struct conf *conf, enum devices_kind least)
 {
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
 		const struct probe_disk *disk = &p->disk[i];
 
-		if (disk->state == PROBE_WAITING && is_allowed(conf, disk) &&
+		if (disk->state == PROBE_WAITING && devices_rank_allows(conf, disk) &&
 		    devices_rank_kind(disk) >= least)
 			return true;
 	}
@@ -167,7 +165,7 @@ void devices_rank(struct devices_rank *r, const struct probe *p, const struct co
 
 	memset(r, 0, sizeof(*r));
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {
-		if (is_looked_at(&p->disk[i]) && is_allowed(conf, &p->disk[i]))
+		if (is_looked_at(&p->disk[i]) && devices_rank_allows(conf, &p->disk[i]))
 			take_if_better(r, &best, p, conf, &p->disk[i]);
 	}
 	if (r->disk == NULL)
@@ -176,7 +174,7 @@ void devices_rank(struct devices_rank *r, const struct probe *p, const struct co
 	r->waits = waits_for_data(p, conf, r->disk);
 	r->firm = devices_rank_firm(conf, r->disk);
 	r->copy = best.m[STATE] == 1;
-	r->more = any_waiting(p, conf, devices_rank_kind(r->disk));
+	r->more = devices_rank_more(p, conf, devices_rank_kind(r->disk));
 	/* Two halves are no riddle: the first is taken, and what it lacks is reported. */
 	if (!r->complete)
 		r->equal = NULL;
@@ -185,7 +183,7 @@ void devices_rank(struct devices_rank *r, const struct probe *p, const struct co
 enum probe_worth devices_rank_worth(const struct probe *p, const struct conf *conf,
 				    const struct probe_disk *disk)
 {
-	bool ok = is_allowed(conf, disk);
+	bool ok = devices_rank_allows(conf, disk);
 
 	if (disk->mapped != NULL)
 		return PROBE_WORTH_OURS;

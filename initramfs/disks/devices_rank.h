@@ -46,6 +46,13 @@ struct devices_rank {
 
 void devices_rank(struct devices_rank *r, const struct probe *p, const struct conf *conf);
 
+/* Whether slots and state may live on this disk. */
+bool devices_rank_allows(const struct conf *conf, const struct probe_disk *disk);
+
+/* Whether a disk that nobody has looked into yet might go before one of this kind, or be its equal.
+ */
+bool devices_rank_more(const struct probe *p, const struct conf *conf, enum devices_kind least);
+
 enum devices_kind devices_rank_kind(const struct probe_disk *disk);
 
 /* No stranger's disk is in its place: it is fixed, or disk= names it by its path. A CID, WWID or

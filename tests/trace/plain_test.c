@@ -61,6 +61,47 @@ TEST(plain_root_on_a_card_is_taken_where_nothing_else_has_it)
 	assert_in_range(os_now_ms(), 5000, 5200);
 }
 
+/* The same partitions once more, on a fixed disk at this path. */
+static void add_twin(const char *path, unsigned prober_ms)
+{
+	struct os_sim_disk twin = machine.disk;
+
+	twin.name = "vdb";
+	twin.path = path;
+	twin.prober_ms = prober_ms;
+	os_sim_disk(&twin);
+	os_sim_fs_file("/dev/vdb2", "/sbin/init", NULL);
+}
+
+TEST(plain_root_is_on_the_disk_that_disk_names)
+{
+	add_twin("/devices/pci0000:00/0000:00:09.0/virtio9/block/vdb", 0);
+	machine.conf = "[system]\ndisk=*/virtio9/*\n";
+	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=root-a\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount /dev/vdb2 /sysroot ext4 ro");
+}
+
+TEST(plain_root_that_is_only_where_disk_does_not_allow_it_is_told)
+{
+	machine.conf = "[system]\ndisk=*/virtio9/*\n";
+	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=root-a keelboot.timeout=3\n";
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("mount " SLOT_A_DEV);
+	assert_once("# keelboot.enable=0: root=PARTLABEL=root-a was only where [system] disk= "
+		    "does not allow it for 3 s");
+}
+
+/* Also if its prober is the slower one. */
+TEST(plain_root_is_on_the_first_by_path_of_two_disks)
+{
+	add_twin("/devices/pci0000:00/0000:00:01.0/virtio0/block/vdb", 700);
+	machine.cmdline = "keelboot.enable=0 root=PARTLABEL=root-a\n";
+	assert_int_equal(machine_boot(), OS_SIM_EXEC);
+	assert_once("mount /dev/vdb2 /sysroot ext4 ro");
+	assert_in_range(os_now_ms(), 700, 1000);
+}
+
 TEST(plain_root_on_usb_is_taken_if_allowed)
 {
 	struct os_sim_disk stick = machine_stick();
