@@ -159,6 +159,7 @@ def test_a_finding_in_text_has_its_fix_below_and_errors_come_first(board):
     ("proc/sys/kernel/osrelease", "6.2", "note", "kernel-options-unknown"),
     ("sys/module/pstore/parameters/backend", "(null)", "note", "pstore-none"),
     ("sys/module/watchdog/parameters/stop_on_reboot", "1", "warning", "watchdog-stop-on-reboot"),
+    ("sys/module/watchdog/parameters/stop_on_reboot", "-1", "warning", "watchdog-stop-on-reboot"),
     (f"{WATCHDOG}/state", "inactive", "error", "watchdog-idle"),
     (f"{WATCHDOG}/identity", "Software Watchdog", "warning", "watchdog-software"),
     (f"{WATCHDOG}/options", "0x8080", "note", "watchdog-no-cause"),

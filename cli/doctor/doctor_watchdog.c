@@ -225,11 +225,11 @@ static void check_reboot(struct doctor *doc, const char *node)
 		doctor_report(
 			doc, DOCTOR_WARNING, "watchdog-stop-on-reboot", "use Linux 5.8 or later",
 			"the kernel has no watchdog.stop_on_reboot: it may stop the watchdog at a reboot, and a shutdown that hangs does not end in a restart");
-	else if (text[0] != '0' && text[0] != '-')
+	else if (text[0] != '0')
 		doctor_report(
 			doc, DOCTOR_WARNING, "watchdog-stop-on-reboot",
 			"add watchdog.stop_on_reboot=0 to the kernel command line",
-			"the kernel stops the watchdog at a reboot: a shutdown that hangs does not end in a restart");
+			"the kernel may stop the watchdog at a reboot: a shutdown that hangs does not end in a restart");
 }
 
 static void check_watchdog_device(struct doctor *doc)

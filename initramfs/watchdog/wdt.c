@@ -91,11 +91,38 @@ static bool await_node(char *out, size_t size, const char *wanted, unsigned wait
 	return true;
 }
 
+bool wdt_is_bmc(const struct wdt *w)
+{
+	return strcmp(w->info.identity, "IPMI") == 0;
+}
+
+/* Its driver is not of the class, and heeds no parameter of that: see node_of(). */
+static bool is_unnumbered(const struct wdt *w)
+{
+	return strcmp(w->dev, "/dev/watchdog") == 0 && !os_exists("/dev/watchdog0");
+}
+
+/* A BMC counts on. */
+static void check_unnumbered(struct wdt *w)
+{
+	if (wdt_is_bmc(w))
+		return;
+	log_warn(
+		"watchdog: the driver of %s may stop it at a reboot, and no parameter changes that; then a shutdown that hangs does not end in a restart",
+		w->dev);
+	wdt_report(w, "watchdog-stop-on-reboot",
+		   "watchdog: its driver may stop it at a reboot; no parameter changes that");
+}
+
 /* The parameter of watchdog.ko can only be read once it is loaded. */
 static void check_stop_on_reboot(struct wdt *w)
 {
 	char text[16];
 
+	if (is_unnumbered(w)) {
+		check_unnumbered(w);
+		return;
+	}
 	if (os_read_file(STOP_PARAM, text, sizeof(text), NULL) != KB_OK) {
 		log_warn(
 			"watchdog: this kernel may stop it at a reboot: it has no watchdog.stop_on_reboot (Linux 5.8); a shutdown that hangs may not end in a restart");

@@ -80,7 +80,8 @@ enum kb_err wdt_set_timeout(struct wdt *w, unsigned timeout_s) KB_MUST_CHECK;
  * SYSTEM   the driver must not stop when it is closed: it announces the magic close, or is made
  *	    nowayout through sysfs. If neither works, KEEPER, with a finding.
  * KEEPER   as wanted.
- * RELEASE  refused with nowayout: KEEPER, with a finding, since nobody else is going to feed it.
+ * RELEASE  refused with nowayout, and where nothing says whether it can be stopped: KEEPER, with a
+ *	    finding, since nobody else is going to feed it.
  *
  * The guardian feeds it if handover is KEEPER, on every boot; or RELEASE and the slot is not good:
  * then until it is, when it writes "V" and closes. It inherits w->fd, which stays open and armed;
@@ -123,6 +124,9 @@ const char *wdt_feeder(const struct wdt *w);
 /* What the watchdog knows of the last reset: watchdog_fired, power_cause, can_report_watchdog. The
  * other fields stay. */
 void wdt_evidence(const struct wdt *w, struct reset_evidence *ev);
+
+/* It is a server's BMC, whose driver is not of the kernel's class of watchdogs. */
+bool wdt_is_bmc(const struct wdt *w);
 
 /* Notes a finding; both texts stay. id: as in `keelboot doctor`. Those that exceed the room are
  * dropped. */

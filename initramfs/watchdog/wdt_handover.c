@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define DROP_IN_DIR	  "/run/systemd/system.conf.d"
+#define IPMI_NOWAYOUT	  "/sys/module/ipmi_watchdog/parameters/nowayout"
 #define UNKNOWN_TIMEOUT_S 10 /* what systemd gets where the driver reports none: short is safe */
 
 /* "/dev/watchdog" is the first one under its old name. */
@@ -21,18 +22,30 @@ static void nowayout_path(const struct wdt *w, char *path, size_t size)
 		 strcmp(name, "watchdog") == 0 ? "watchdog0" : name);
 }
 
+enum way_out { UNKNOWN, YES, NO };
+
+/* Nothing says it of a driver that is not of the class, or in a kernel without WATCHDOG_SYSFS; but
+ * ipmi_watchdog has a parameter that can be read. */
+static enum way_out read_way_out(const struct wdt *w)
+{
+	char path[80] = IPMI_NOWAYOUT, text[8];
+
+	if (!wdt_is_bmc(w))
+		nowayout_path(w, path, sizeof(path));
+	if (os_read_file(path, text, sizeof(text), NULL) != KB_OK)
+		return UNKNOWN;
+	return text[0] == '1' || text[0] == 'Y' ? NO : YES;
+}
+
 static bool is_nowayout(const struct wdt *w)
 {
-	char path[80], text[8];
-
-	nowayout_path(w, path, sizeof(path));
-	return os_read_file(path, text, sizeof(text), NULL) == KB_OK && text[0] == '1';
+	return read_way_out(w) == NO;
 }
 
 /* Only 'V' stops it. ipmi_watchdog announces nothing of what it can, and has that. */
 static bool has_magic_close(const struct wdt *w)
 {
-	return w->info.options & WDIOF_MAGICCLOSE || strcmp(w->info.identity, "IPMI") == 0;
+	return w->info.options & WDIOF_MAGICCLOSE || wdt_is_bmc(w);
 }
 
 /* Makes sure that closing does not stop it. */
@@ -80,6 +93,28 @@ static void ask_reboot_time(struct wdt *w, unsigned shutdown_s)
 		"watchdog: its longest time is below shutdown-deadline=; a step of a shutdown that takes longer ends in a reset");
 }
 
+/* Where it may count on and nobody fed it, a good slot would be reset again and again. */
+static void decide_release(struct wdt *w)
+{
+	enum way_out way_out = read_way_out(w);
+
+	if (way_out == YES)
+		return;
+	w->handover = CONF_HANDOVER_KEEPER;
+	if (way_out == NO) {
+		log_warn("watchdog: handover=release is refused: %s cannot be stopped (nowayout)",
+			 w->dev);
+		wdt_report(w, "watchdog-nowayout",
+			   "watchdog: nowayout; handover=keeper is used, not release");
+		return;
+	}
+	log_warn(
+		"watchdog: handover=release is refused: the kernel does not say whether %s can be stopped (CONFIG_WATCHDOG_SYSFS)",
+		w->dev);
+	wdt_report(w, "watchdog-nowayout",
+		   "watchdog: no word whether it can be stopped; handover=keeper is used");
+}
+
 void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s)
 {
 	w->handover = wanted;
@@ -102,13 +137,7 @@ void wdt_decide(struct wdt *w, enum conf_handover wanted, unsigned shutdown_s)
 				   "watchdog: the driver stops it when the guardian is killed");
 		return;
 	case CONF_HANDOVER_RELEASE:
-		if (!is_nowayout(w))
-			return;
-		log_warn("watchdog: handover=release is refused: %s cannot be stopped (nowayout)",
-			 w->dev);
-		w->handover = CONF_HANDOVER_KEEPER;
-		wdt_report(w, "watchdog-nowayout",
-			   "watchdog: nowayout; handover=keeper is used, not release");
+		decide_release(w);
 		return;
 	}
 }

@@ -118,8 +118,10 @@ void board_lay_out(const struct board *d)
 		os_sim_file("/sys/module/pstore/parameters/backend", "ramoops\n");
 		os_sim_file("/sys/fs/pstore/.there", "");
 	}
-	if (!d->no_watchdog)
+	if (!d->no_watchdog) {
 		os_sim_watchdog("/dev/watchdog0", &d->watchdog);
+		os_sim_file("/sys/class/watchdog/watchdog0/nowayout", "0\n");
+	}
 	if (!d->no_disk)
 		os_sim_disk(&d->disk);
 	os_sim_mounts(d->mounts != NULL ? mounts : NULL);

@@ -22,6 +22,7 @@ static void bare_machine(void)
 	os_sim_reset();
 	os_sim_log_level(LOG_LEVEL_WARNING);
 	os_sim_file("/sys/module/watchdog/parameters/stop_on_reboot", "0\n");
+	os_sim_file("/sys/class/watchdog/watchdog0/nowayout", "0\n");
 }
 
 /* The only one, and all is well with it. */
@@ -388,6 +389,7 @@ static void arm(const struct os_wdt_info *info, enum conf_handover wanted)
 TEST(a_driver_that_stops_on_close_is_made_to_go_on)
 {
 	os_sim_watchdog("/dev/watchdog", &simple);
+	os_sim_file("/dev/watchdog0", "");
 	OK(wdt_arm(&w, "/dev/watchdog", 60, 0));
 	hand_over_to_the_system();
 	EQUAL((w.handover, CONF_HANDOVER_SYSTEM), (w.nfindings, 0));
@@ -487,6 +489,51 @@ TEST(release_is_refused_with_nowayout)
 	assert_int_equal(w.handover, CONF_HANDOVER_KEEPER);
 	assert_true(found("nowayout; handover=keeper is used, not release"));
 	assert_int_equal(os_sim_count("# watchdog: handover=release is refused"), 1);
+}
+
+static const struct os_wdt_info ipmi = { .options = WDIOF_SETTIMEOUT, .identity = "IPMI" };
+
+/* Its driver is not of the class, and says it elsewhere. */
+TEST(release_of_a_bmc_goes_by_its_drivers_own_parameter)
+{
+	static const char *const says[] = { "Y\n", "N\n" };
+
+	for (unsigned i = 0; i < 2; i++) {
+		bare_machine();
+		os_sim_file("/sys/module/ipmi_watchdog/parameters/nowayout", says[i]);
+		os_sim_watchdog("/dev/watchdog", &ipmi);
+		OK(wdt_arm(&w, "auto", 60, 0));
+		wdt_decide(&w, CONF_HANDOVER_RELEASE, 300);
+		EQUAL((w.handover, i == 0 ? CONF_HANDOVER_KEEPER : CONF_HANDOVER_RELEASE));
+		EQUAL((found("nowayout; handover=keeper is used, not release"), i == 0));
+		assert_int_equal(w.nfindings, i == 0);
+	}
+}
+
+/* A kernel without WATCHDOG_SYSFS. */
+TEST(release_is_refused_where_nothing_says_whether_it_can_be_stopped)
+{
+	os_sim_remove("/sys/class/watchdog/watchdog0/nowayout");
+	arm(&i6300esb, CONF_HANDOVER_RELEASE);
+	assert_int_equal(w.handover, CONF_HANDOVER_KEEPER);
+	assert_true(found("no word whether it can be stopped; handover=keeper is used"));
+	assert_int_equal(os_sim_count("# watchdog: handover=release is refused"), 1);
+}
+
+TEST(a_bmc_that_loads_no_class_goes_on_at_a_reboot)
+{
+	os_sim_remove("/sys/module/watchdog");
+	os_sim_watchdog("/dev/watchdog", &ipmi);
+	OK(wdt_arm(&w, "auto", 60, 0));
+	EQUAL((w.nfindings, 0), (os_sim_count("# watchdog: "), 0));
+}
+
+TEST(another_driver_outside_of_the_class_may_stop_at_a_reboot)
+{
+	os_sim_watchdog("/dev/watchdog", &simple);
+	OK(wdt_arm(&w, "auto", 60, 0));
+	assert_true(found("its driver may stop it at a reboot; no parameter changes that"));
+	assert_int_equal(os_sim_count("# watchdog: the driver of /dev/watchdog may stop it"), 1);
 }
 
 TEST(a_run_that_cannot_be_written_stops_nothing)
