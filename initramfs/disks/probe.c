@@ -13,7 +13,6 @@
 #include <string.h>
 #include <strings.h>
 
-#define BLOCKS_MAX	 512 /* entries of /sys/block, loop and ram devices included */
 #define POLL_FAILED_MS	 100u
 #define RESCAN_MS	 200 /* how often /sys is looked through when there are no uevents */
 #define CHANGES_MAX	 8   /* probers for a disk; one that says "changed" forever is skipped */
@@ -83,7 +82,6 @@ static void note_disk(struct probe *p, const char *name, bool again)
 	if (d != NULL) {
 		probe_job_cancel(p, d);
 		fresh.changes = d->changes + 1;
-		fresh.seen_ms = d->seen_ms;
 	} else {
 		d = probe_table_place(p, &fresh);
 	}
@@ -97,11 +95,11 @@ static void note_disk(struct probe *p, const char *name, bool again)
  * name: a list that is full says nothing of it. */
 static void scan_sysfs(struct probe *p)
 {
-	static char names[BLOCKS_MAX][64];
+	static char names[PROBE_SYSFS_DISKS_MAX][64];
 	unsigned n = 0;
 
 	p->scanned_ms = os_now_ms();
-	if (probe_sysfs_list(PROBE_SYSFS_DISKS, names, BLOCKS_MAX, &n) != KB_OK) {
+	if (probe_sysfs_list(PROBE_SYSFS_DISKS, names, PROBE_SYSFS_DISKS_MAX, &n) != KB_OK) {
 		log_err("disks: unable to read " PROBE_SYSFS_DISKS ": %m; is /sys mounted?");
 		return;
 	}

@@ -7,6 +7,7 @@
 #define PROBE_SYSFS "/sys/class/block"
 #define PROBE_SYSFS_DISKS \
 	"/sys/block" /* the same without partitions, of which there may be any number */
+#define PROBE_SYSFS_DISKS_MAX 512 /* entries, loop and ram devices included */
 
 /* True for names that are never the device's disk or a stick: loop, ram, dm-, sr, …, and the boot
  * areas of eMMC. */

@@ -14,6 +14,8 @@
 /* What the bus knows, but what is no disk yet, gets so much longer than settle=. */
 #define STICK_MS  5000
 #define MMC_HOSTS "/sys/class/mmc_host"
+#define SCSI	  "/sys/bus/scsi/devices"
+#define SCSI_CD	  "5\n" /* in a device's file "type" */
 
 unsigned sources_allowed(const struct conf *conf, unsigned sources)
 {
@@ -48,7 +50,7 @@ struct usb_disks {
 
 static void list_usb_disks(const struct probe *p, struct usb_disks *d)
 {
-	static char names[64][64];
+	static char names[PROBE_SYSFS_DISKS_MAX][64];
 	char path[128];
 	unsigned n;
 
@@ -56,7 +58,7 @@ static void list_usb_disks(const struct probe *p, struct usb_disks *d)
 	d->untold = false;
 	if (os_list(PROBE_SYSFS_DISKS, names, KB_ARRAY_LEN(names), &n) != KB_OK)
 		return;
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < n && d->n < KB_ARRAY_LEN(d->path); i++) {
 		char *target = d->path[d->n];
 
 		snprintf(path, sizeof(path), PROBE_SYSFS_DISKS "/%s", names[i]);
@@ -81,6 +83,32 @@ static bool has_disk(const struct usb_disks *d, const char *interface)
 	return false;
 }
 
+/* SCSI has named what lies behind the interface, and that is drives for CDs alone: without sr_mod
+ * there comes no disk of these. */
+static bool has_cds_alone(const char *interface)
+{
+	static char names[256][64];
+	char path[128], target[256], part[72], type[8];
+	unsigned n = 0, cds = 0;
+
+	snprintf(part, sizeof(part), "/%s/", interface);
+	if (os_list(SCSI, names, KB_ARRAY_LEN(names), &n) != KB_OK)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(path, sizeof(path), SCSI "/%s", names[i]);
+		if (os_readlink(path, target, sizeof(target)) != KB_OK ||
+		    strstr(target, part) == NULL)
+			continue;
+		snprintf(path, sizeof(path), SCSI "/%s/type", names[i]);
+		if (os_read_file(path, type, sizeof(type), NULL) != KB_OK)
+			continue; /* a host, or a target */
+		if (strcmp(type, SCSI_CD) != 0)
+			return false;
+		cds++;
+	}
+	return cds > 0;
+}
+
 /* A driver for USB storage is bound to it, and it has no disk yet. */
 static bool has_bound_stick(const struct usb_disks *d)
 {
@@ -94,7 +122,8 @@ static bool has_bound_stick(const struct usb_disks *d)
 			continue;
 		for (unsigned i = 0; i < n; i++) {
 			/* not "bind", "uevent", "module" */
-			if (strchr(names[i], ':') != NULL && !has_disk(d, names[i]))
+			if (strchr(names[i], ':') != NULL && !has_disk(d, names[i]) &&
+			    !has_cds_alone(names[i]))
 				return true;
 		}
 	}

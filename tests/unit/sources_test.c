@@ -127,6 +127,44 @@ TEST(stick_that_sysfs_has_and_the_kernel_has_not_told_of_is_waited_for)
 	assert_null(awaited(CMDLINE_SOURCE_USB, 0));
 }
 
+static void bind_stick(void)
+{
+	os_sim_file("/sys/bus/usb/devices/usb1/uevent", "");
+	os_sim_file("/sys/bus/usb/drivers/usb-storage/1-1:1.0/uevent", "");
+	conf.media_wait_ms = 0;
+}
+
+TEST(a_stick_behind_many_other_block_devices_is_seen)
+{
+	bind_stick();
+	for (unsigned i = 0; i < 80; i++)
+		os_sim_link(strf("/sys/block/loop%u", i),
+			    strf("../devices/virtual/block/loop%u", i));
+	os_sim_link("/sys/block/sda", "../devices/pci0000:00/usb1/1-1/1-1:1.0/host0/block/sda");
+	add(0, "/dev/sda", 1, true, false);
+	assert_null(awaited(CMDLINE_SOURCE_USB, 0));
+}
+
+static void add_scsi(const char *id, const char *type)
+{
+	os_sim_link(strf("/sys/bus/scsi/devices/%s", id),
+		    strf("../../../devices/pci0/usb1/1-1/1-1:1.0/host2/target2:0:0/%s", id));
+	os_sim_file(strf("/sys/bus/scsi/devices/%s/type", id), type);
+}
+
+/* Without sr_mod it never becomes one. */
+TEST(a_cd_drive_on_usb_is_no_stick_to_come)
+{
+	bind_stick();
+	assert_non_null(awaited(CMDLINE_SOURCE_USB, 0)); /* nothing of it is known yet */
+	os_sim_link("/sys/bus/scsi/devices/host2", "../../../devices/pci0/usb1/1-1/1-1:1.0/host2");
+	assert_non_null(awaited(CMDLINE_SOURCE_USB, 0));
+	add_scsi("2:0:0:0", "5\n");
+	assert_null(awaited(CMDLINE_SOURCE_USB, 0));
+	add_scsi("2:0:0:1", "0\n"); /* a stick with a CD in it */
+	assert_non_null(awaited(CMDLINE_SOURCE_USB, 0));
+}
+
 TEST(cards_are_waited_for_only_where_there_is_a_slot)
 {
 	assert_null(awaited(CMDLINE_SOURCE_ALL, 0));
