@@ -68,7 +68,6 @@ struct prober_answer {
 };
 
 #define PROBER_TABLE_UNREADABLE 1u /* the partition table could not be read */
-#define PROBER_MORE		2u /* there are more than PROBER_PARTS_MAX partitions */
 #define PROBER_GPT_BACKUP	4u /* the partition table is damaged, its copy at the end is not */
 #define PROBER_MEMBER		8u /* the disk is md's: its partitions lie in an array */
 

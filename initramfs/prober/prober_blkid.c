@@ -12,7 +12,9 @@
 
 /*
  * Only these are looked for: what may hold a root or data file system or come on a stick, and what
- * must not be taken for one although its old superblock is still there (RAID, LVM, LUKS, swap).
+ * must not be taken for one although its old superblock is still there (RAID, LVM, LUKS, swap). Of
+ * others, of which a state must not be made, those with a mark only at the front: it goes with the
+ * next image.
  */
 static const char *const known_types[] = {
 	"ext4",
@@ -33,6 +35,10 @@ static const char *const known_types[] = {
 	"linux_raid_member",
 	"DM_verity_hash",
 	"swap",
+	"bcachefs",
+	"jfs",
+	"reiserfs",
+	"BitLocker",
 	NULL,
 };
 
@@ -149,10 +155,8 @@ static void add_part(struct prober_answer *a, const char *dev, blkid_partition p
 	if (number <= 0 || start <= 0 || size <= 0 || blkid_partition_is_extended(par) ||
 	    start > INT64_MAX / SECTOR || size > INT64_MAX / SECTOR)
 		return;
-	if (a->n == PROBER_PARTS_MAX) {
-		a->flags |= PROBER_MORE;
+	if (a->n == PROBER_PARTS_MAX) /* process 1 names what is beyond */
 		return;
-	}
 	memset(part, 0, sizeof(*part));
 	part->number = (uint32_t)number;
 	part->start = (uint64_t)start * SECTOR;

@@ -85,6 +85,17 @@ TEST(a_gpt_disk_is_understood)
 	EQUAL((a.part[3].label, "STICK"), (a.part[3].uuid, "CAFE-0001"), (a.whole.fstype, ""));
 }
 
+/* Not to be mounted by anything that is packed; but no place for a state, either. */
+TEST(foreign_file_systems_are_told_by_their_names)
+{
+	shell("truncate -s 32M disk.img && { printf 'JFS1'; head -c 12 /dev/zero; "
+	      "printf '\\000\\020\\000\\000\\014\\000\\003\\000'; "
+	      "printf '\\000\\002\\000\\000\\011\\000'; } | "
+	      "dd of=disk.img bs=32768 seek=1 conv=notrunc");
+	look();
+	EQUAL((a.table, ""), (a.whole.fstype, "jfs"), (a.whole.flags, 0));
+}
+
 /* md's superblock, version 1.0, of an array of 32 MiB: 8 KiB before the end, and it says so. */
 static void put_md_superblock(void)
 {
