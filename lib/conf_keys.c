@@ -153,7 +153,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("The watchdog to arm; auto: the first hardware watchdog. keelboot.watchdog= overrides it."),
 	  TEXT(DEVICE, watchdog) },
 	{ "watchdog", "timeout", "SECONDS (1..65535)", "60",
-	  MEANING("Time after which the watchdog resets a machine that hangs."),
+	  MEANING("Time after which the watchdog resets a machine that hangs; under 5, also one whose driver hangs for 4 s."),
 	  NUMBER(SECONDS, watchdog_timeout_s, 1, 65535) },
 	{ "watchdog", "handover", "system|keeper|release", "system",
 	  MEANING("Who feeds the watchdog later: the system, Keelboot's guardian, or nobody once the slot is good."),
