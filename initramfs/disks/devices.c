@@ -100,10 +100,8 @@ static void take_slot(struct devices_slot *s, const struct probe *p, const struc
 		const char *file = conf_place_split(conf->cls[c].part, spec);
 		const struct prober_part *part = probe_find(p, disk, spec);
 		set_name(s->part[c], part);
-		if (part == NULL || file != NULL || strcmp(conf->cls[c].name, "root") != 0)
-			continue;
-		set_fstype(s, disk, part);
-		s->size = part->size;
+		if (part != NULL && file == NULL && strcmp(conf->cls[c].name, "root") == 0)
+			set_fstype(s, disk, part);
 	}
 }
 
@@ -252,10 +250,11 @@ static void report_disk(struct devices *d, const struct probe *p, const struct d
 	report_copy(d, r, state != NULL ? state->pin : "");
 	report_equal(d, r);
 	report_containers(d, p, r->disk, conf);
-	if (r->disk->unread > 0)
-		log_warn(
-			"devices: %s: partitions that are not used, since /sys says no number or size of them: %u",
-			d->disk, r->disk->unread);
+	if (r->disk->unused > 0)
+		log_warn("devices: %s: partitions that are not used, since %s: %u", d->disk,
+			 r->disk->n == PROBER_PARTS_MAX ? "only the first 64 are"
+							: "/sys says no number or size of them",
+			 r->disk->unused);
 	if (!r->complete)
 		report_missing(d, r->disk, conf);
 }
@@ -335,6 +334,7 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 		waited = os_now_ms() - start;
 	}
 	devices_rank(&r, p, conf);
+	probe_stop(p);
 	if (r.disk == NULL) {
 		log_err("devices: no disk with %s and slots within %u s (system.conf: [state], [slot.a], disk=, usb-disk=)",
 			conf->state, wait->timeout_s + (unsigned)(containers_wait_ms(p) / 1000));
@@ -343,7 +343,6 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	}
 	adopt_disk(d, p, r.disk, conf);
 	sources_take(d, p, wait->sources);
-	probe_stop(p);
 	report_disk(d, p, &r, conf);
 	return KB_OK;
 }

@@ -22,8 +22,6 @@ struct devices_slot {
 	char fstype[DEVICES_NAME];
 	/* a file system: the prober could look, and there is one */
 	bool seen;
-	/* bytes of its root */
-	uint64_t size;
 };
 
 struct devices {

@@ -71,16 +71,15 @@ struct probe_disk {
 	const char *mapped;
 	unsigned non;
 	char on[MAPPED_DISKS_MAX][32];
-	/* os_now_ms() when it appeared */
-	uint64_t seen_ms;
 	/* it has partitions; else look at whole */
 	bool has_table;
 	/* its table is damaged, but not the copy at its end */
 	bool gpt_backup;
-	/* the file system on the bare disk; dev and size always set */
+	/* the file system on the bare disk; dev is always set */
 	struct prober_part whole;
-	/* partitions of which /sys has no number, or no size, that can be read */
-	unsigned unread;
+	/* partitions of which /sys has no number, or no size, that can be read; or beyond the
+	 * PROBER_PARTS_MAX with the lowest numbers */
+	unsigned unused;
 	unsigned n;
 	/* by number */
 	struct prober_part part[PROBER_PARTS_MAX];

@@ -115,14 +115,18 @@ static bool read_part(struct prober_part *part, const char *disk, const char *na
 	return true;
 }
 
-/* By number: names sort vda10 before vda2. */
+/* By number: names sort vda10 before vda2. Of too many, the one with the highest number goes. */
 static void insert_part(struct probe_disk *d, const struct prober_part *part)
 {
-	unsigned at = d->n;
+	unsigned at;
 
-	if (d->n == PROBER_PARTS_MAX)
-		return;
-	for (; at > 0 && d->part[at - 1].number > part->number; at--)
+	if (d->n == PROBER_PARTS_MAX) {
+		d->unused++;
+		if (part->number > d->part[d->n - 1].number)
+			return;
+		d->n--;
+	}
+	for (at = d->n; at > 0 && d->part[at - 1].number > part->number; at--)
 		d->part[at] = d->part[at - 1];
 	d->part[at] = *part;
 	d->n++;
@@ -153,7 +157,7 @@ static void read_parts(struct probe_disk *d, const char *name)
 		if (read_part(&part, name, entries[i]))
 			insert_part(d, &part);
 		else
-			d->unread += is_unread(&part, name, entries[i]);
+			d->unused += is_unread(&part, name, entries[i]);
 	}
 	d->has_table = d->n > 0;
 }
@@ -226,8 +230,6 @@ bool probe_sysfs_read(struct probe_disk *d, const char *name)
 	read_id(d, name);
 	read_parts(d, name);
 	snprintf(d->whole.dev, sizeof(d->whole.dev), "%s", d->dev);
-	d->whole.size = d->size;
-	d->seen_ms = os_now_ms();
 	d->state = PROBE_WAITING;
 	return true;
 }

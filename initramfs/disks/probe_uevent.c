@@ -78,6 +78,5 @@ bool probe_uevent_parse(struct probe_uevent *e, const char *buf, size_t len)
 	e->partition = strcmp(type, "partition") == 0;
 	if (!e->partition && strcmp(type, "disk") != 0)
 		return false;
-	return path_part(e->name, sizeof(e->name), path, 0) &&
-	       path_part(e->disk, sizeof(e->disk), path, e->partition ? 1 : 0);
+	return path_part(e->disk, sizeof(e->disk), path, e->partition ? 1 : 0);
 }

@@ -12,8 +12,6 @@ struct probe_uevent {
 	bool partition;
 	/* "sda", of the whole disk also when it is about a partition */
 	char disk[64];
-	/* "sda" or "sda1" */
-	char name[64];
 };
 
 /* The value of key in len bytes of NUL-separated text that a NUL ends; NULL if it is missing. */

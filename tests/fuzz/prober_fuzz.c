@@ -73,7 +73,6 @@ static void kernel_says(struct probe_disk *d, const struct prober_answer *a)
 	memset(d, 0, sizeof(*d));
 	d->n = (unsigned)(a->size % 9);
 	d->size = 1u << 30;
-	d->whole.size = d->size;
 	memcpy(d->whole.dev, "/dev/vda", 9);
 	for (unsigned i = 0; i < d->n; i++) {
 		struct prober_part *p = &d->part[i];

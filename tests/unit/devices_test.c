@@ -74,7 +74,7 @@ TEST(everything_is_found_on_the_one_disk)
 	assert_device("/dev/vda");
 	EQUAL((d.state, "/dev/vda1"), (d.data, "/dev/vda4"), (d.slot[0].part[0], "/dev/vda2"));
 	EQUAL((d.slot[0].fstype, "ext4"), (d.slot[1].fstype, "squashfs"));
-	EQUAL((d.slot[1].size, 32 * MIB), (d.nmedia, 0), (devices_mountable(&d, &conf), 3));
+	EQUAL((d.nmedia, 0), (devices_mountable(&d, &conf), 3));
 	assert_int_equal(os_now_ms(), 0);
 }
 
@@ -105,6 +105,28 @@ TEST(partition_of_which_sysfs_cannot_be_read_is_missing_and_that_is_said)
 			"# devices: /dev/vda: partitions that are not used, since /sys says no number or size of them: 1"),
 		1);
 	assert_int_equal(os_sim_count("# devices: slot a: PARTLABEL=root-a not found"), 1);
+}
+
+TEST(where_no_disk_is_found_nothing_stays_open)
+{
+	PLUG_IN(disk("vda", "/devices/pci0/block/vda", 0), it.prober_ms = 30000);
+	FAILS(find_all(), KB_ENODEV);
+	EQUAL((p.uevent_fd, -1), (probe_pending(&p), 0));
+}
+
+TEST(more_partitions_than_are_looked_at_are_told)
+{
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	for (unsigned n = 5; n <= PROBER_PARTS_MAX + 1; n++) {
+		os_sim_file(strf("/sys/class/block/vda/vda%u/partition", n), strf("%u\n", n));
+		os_sim_file(strf("/sys/class/block/vda/vda%u/size", n), "64\n");
+	}
+	assert_device("/dev/vda");
+	assert_int_equal(devices_mountable(&d, &conf), 3);
+	assert_int_equal(
+		os_sim_count(
+			"# devices: /dev/vda: partitions that are not used, since only the first 64 are: 1"),
+		1);
 }
 
 TEST(of_equal_disks_the_fixed_and_then_the_first_by_path_is_taken)

@@ -93,6 +93,29 @@ TEST(the_disk_that_is_there_is_found_with_its_partitions)
 	FAILS(probe_step(&p, 1000), KB_ETIMEDOUT);
 }
 
+static void add_part(const char *name, unsigned number)
+{
+	const char *dir = strf("/sys/class/block/%s/%sp%u", name, name, number);
+
+	os_sim_file(strf("%s/partition", dir), strf("%u\n", number));
+	os_sim_file(strf("%s/start", dir), strf("%u\n", 1000000 + number * 64));
+	os_sim_file(strf("%s/size", dir), "64\n");
+}
+
+/* As text, mmcblk0p9 comes behind mmcblk0p66. */
+TEST(of_more_partitions_than_there_are_places_those_with_low_numbers_stay)
+{
+	PLUG_IN(vda(), it.name = "mmcblk0");
+	for (unsigned n = 5; n <= PROBER_PARTS_MAX + 2; n++)
+		add_part("mmcblk0", n);
+	start(1000);
+	disk = seen("/dev/mmcblk0");
+	EQUAL((disk->state, PROBE_READY), (disk->n, PROBER_PARTS_MAX), (disk->unused, 2));
+	for (unsigned i = 0; i < disk->n; i++)
+		assert_int_equal(disk->part[i].number, i + 1);
+	assert_string_equal(probe_find(&p, disk, "PARTLABEL=data")->fstype, "ext4");
+}
+
 TEST(partitions_are_found_by_every_kind_of_name)
 {
 	static const struct {
