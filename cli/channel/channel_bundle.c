@@ -31,7 +31,7 @@ static enum kb_err set_address(struct channel_release *r, const char *path)
 
 	if (r->url[0] == '\0')
 		snprintf(r->url, sizeof(r->url), "%s", name);
-	if (r->url[strcspn(r->url, " \"<>\\^`{|}%")] == '\0' || strcmp(r->url, name) != 0)
+	if (r->url[strcspn(r->url, " \"#%:<>?[\\]^`{|}")] == '\0' || strcmp(r->url, name) != 0)
 		return KB_OK;
 	log_err("%s: its name needs other letters in an address; use --url", path);
 	return KB_EINVAL;

@@ -110,11 +110,12 @@ def test_what_cannot_be_read_is_said(stable, publish, tmp_path):
 
 
 def test_a_name_that_is_no_address_wants_one(bundle, tmp_path):
-    spaced = tmp_path / "a b.keel"
-    spaced.write_bytes(bundle.read_bytes())
     words = ("channel", "create", "--name", "x", "-o", tmp_path / "x.json")
-    assert "use --url" in run(*words, spaced, code=FAILURE).stderr
-    run(*words, "--url", "a%20b.keel", spaced, code=OK)
+    for letter in ' "#%:<>?[\\]^`{|}':
+        odd = tmp_path / f"a{letter}b.keel"
+        odd.write_bytes(bundle.read_bytes())
+        assert "use --url" in run(*words, odd, code=FAILURE).stderr, letter
+        run(*words, "--url", f"a%{ord(letter):02x}b.keel", odd, code=OK)
 
 
 def test_the_help_of_each_verb_is_found():
