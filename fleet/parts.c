@@ -30,14 +30,16 @@ static bool open_begun(struct parts *p)
 	uint64_t here = files_bundle_size(p->files);
 	size_t len;
 
-	if (!parts_are_begun(p->a) ||
+	if (p->a->parts != ACTION_PARTS || p->a->durable == 0 ||
 	    files_read(p->files, FOLDER_BUNDLE, raw, sizeof(raw), &len) != KB_OK || len < 24)
 		return false;
 	if (partial_form_len(raw) > len ||
 	    partial_form_parse(&p->form, raw, partial_form_len(raw)) != KB_OK)
 		return false;
 	p->have = here < p->a->durable ? here : p->a->durable;
-	return p->have >= p->form.range[0].at && p->have <= partial_form_size(&p->form);
+	/* Without an ETag, nothing goes on; but all may be here. */
+	return p->have >= p->form.range[0].at && p->have <= partial_form_size(&p->form) &&
+	       (p->a->etag[0] != '\0' || p->have == partial_form_size(&p->form));
 }
 
 static uint64_t bytes_to_come(const struct parts *p)

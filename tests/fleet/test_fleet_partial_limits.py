@@ -292,6 +292,37 @@ def test_without_an_etag_all_comes_in_one_day(half, server, release):
     assert half.staged
 
 
+def test_parts_that_are_all_here_do_not_come_again_for_want_of_an_etag(half, server, release):
+    """Nothing of them is to go on."""
+    action = server.assign(release, window="unavailable")
+    server.on["artifact"] = without_etag
+    half.once()
+    sent = server.sent
+    assert half.record["phase"] == "fetched" and half.record["etag"] == ""
+    half.once()
+    action.window = "available"
+    half.once(code=REBOOT)
+    assert half.staged and server.sent == sent
+    half.reboot()
+    assert is_installed(half, release)
+
+
+def test_of_parts_without_an_etag_that_were_cut_all_come_again(half, server, release):
+    server.assign(release)
+
+    def cut(handler):
+        data = release.read_bytes()
+        begin, end = map(int, handler.headers["Range"].removeprefix("bytes=").split("-"))
+        handler.raw(f"HTTP/1.1 206 OK\r\nContent-Length: {end + 1 - begin}\r\n"
+                    f"Content-Range: bytes {begin}-{end}/{len(data)}\r\n\r\n".encode(), data[begin:begin + 5000])
+    server.on["artifact"] = [*[without_etag] * 3, cut]
+    half.once(code=FAILURE)
+    assert half.record["parts"] == 1 and half.record["durable"] > 0
+    asked = len(server.requests("artifact"))
+    half.once(code=REBOOT)
+    assert ranges(server)[asked] == ranges(server)[0]
+
+
 def test_a_server_without_parts_is_asked_for_them_once(box, server, release):
     """Or a day that takes the bundle, and no more, would never do."""
     box.configure(partial="auto", daily_bytes=release.stat().st_size + FIRST)
