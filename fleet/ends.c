@@ -237,8 +237,8 @@ bool ends_why(const struct contact *c, const char *id, char why[ACTION_WHY_MAX +
 /* ---------------------------------------------------------------- sending */
 
 /* What was good may have fallen back since then. That is on the disk before the server hears of it:
- * the next boot may take its slot, and behind a cut nobody would know. */
-static void judge_each(struct contact *c, json_object *list)
+ * the next boot may take its slot, and behind a cut nobody would know. false: it is not. */
+static bool judge_each(struct contact *c, json_object *list)
 {
 	static struct end e;
 	char why[ACTION_WHY_MAX + 1];
@@ -254,8 +254,7 @@ static void judge_each(struct contact *c, json_object *list)
 		json_object_array_put_idx(list, i, write_end(&e));
 		news = true;
 	}
-	if (news)
-		c->failed = !save_ends(c, list) || c->failed;
+	return !news || save_ends(c, list);
 }
 
 /* false: nobody knows now. */
@@ -378,17 +377,24 @@ static void send_each(struct contact *c, json_object *list)
 
 void ends_send(struct contact *c)
 {
-	json_object *before, *list;
+	json_object *before, *list, *kept;
 
 	if (c->dry_run)
 		return;
 	list = ends_list(c);
-	judge_each(c, list);
+	kept = ends_list(c);
+	/* The others go all the same: is_judged() holds back what has fallen back. */
+	if (!judge_each(c, list)) {
+		c->failed = true;
+		json_object_put(list);
+		list = json_object_get(kept);
+	}
 	before = ends_list(c);
 	send_each(c, list);
 	/* Cut before this, they are sent again. */
 	if (!json_object_equal(before, list))
 		c->failed = !save_ends(c, list) || c->failed;
 	json_object_put(before);
+	json_object_put(kept);
 	json_object_put(list);
 }

@@ -123,6 +123,29 @@ def test_a_success_that_waits_is_judged_again(fleet, server, bundle, factory):
     assert first.told[-1] == "closed/failure" and first.messages[-1].endswith("app crashed on day two")
 
 
+def test_a_fallback_is_not_told_before_it_is_kept(fleet, server, bundle, factory):
+    """Behind a cut, the next boot may take its slot, and nobody would know. What is kept goes all the same."""
+    first, _ = waiting(fleet, server, bundle, factory, good=True)
+    fleet.fall_back("app crashed on day two")
+    file, spare = fleet.folder / "ends.json", fleet.folder / "ends.json.new"
+    kept = json.loads(file.read_text())
+    other = server.assign(bundle, name="2.0.swu")
+    failed = {**kept["ends"][0], "id": other.id, "release": "", "size": 0, "digest": "", "details": ["it failed"]}
+    file.write_text(json.dumps({**kept, "ends": [kept["ends"][0], failed]}))
+    spare.unlink(missing_ok=True)
+    spare.mkdir()
+    (spare / "x").touch()
+    del server.on["feedback"]
+    fleet.once(code=None)
+    assert "closed/failure" not in first.told and "closed/success" not in first.told
+    assert other.told == ["closed/failure"]
+    (spare / "x").unlink()
+    spare.rmdir()
+    fleet.once(code=None)
+    assert first.told[-1] == "closed/failure" and first.messages[-1].endswith("app crashed on day two")
+    assert not ends(fleet)
+
+
 def test_a_success_that_waits_is_told(fleet, server, bundle, factory):
     first, _ = waiting(fleet, server, bundle, factory, good=True)
     del server.on["feedback"]
