@@ -88,16 +88,21 @@ int fleet_once(struct contact *c)
 /* ---------------------------------------------------------------- the daemon */
 
 /* SIGHUP ends it where this process has rights; another one is ended by the one that has them. */
+static void heed_reload(int wait_ms)
+{
+	struct pollfd hup = { .fd = reload_fd(), .events = POLLIN };
+
+	if (poll(&hup, 1, wait_ms) > 0 && reload_take())
+		reload_begin();
+}
+
 static void sleep_for(unsigned seconds)
 {
 	uint64_t now = os_now_ms(), end = now + seconds * 1000ull;
 
 	for (; now < end; now = os_now_ms()) {
-		struct pollfd hup = { .fd = reload_fd(), .events = POLLIN };
-
 		idle_begin();
-		if (poll(&hup, 1, (int)(end - now)) > 0 && reload_take())
-			reload_begin();
+		heed_reload((int)(end - now));
 	}
 }
 
@@ -147,6 +152,8 @@ void fleet_run(struct contact *c, bool now)
 			reboot_begin(c);
 		if (!ran || !c->goes_on)
 			wait_for(c, polling_wait(&p));
+		else
+			heed_reload(0);
 	}
 }
 

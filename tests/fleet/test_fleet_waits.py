@@ -3,6 +3,7 @@
 import itertools
 import re
 import select
+import signal
 import subprocess
 import time
 
@@ -158,6 +159,29 @@ def test_a_slow_download_is_ended_so_that_the_server_is_asked_and_goes_on(hasty,
     assert 3 <= len(ranges) <= 7 and ranges[0] is None and all(ranges[1:])
     assert len(server.requests("poll")) == len(ranges) and "comes slowly; the server is asked between" in said
     assert hasty.staged and hasty.record["tries"] == 0
+
+
+def test_a_reload_does_not_wait_for_all_of_it_where_root_is_the_user(hasty, server, bundle):
+    """What it reads anew may be a shorter way to the same bundle."""
+    hasty.user = "root"
+    hasty.configure()
+    server.token = None
+    server.assign(bundle)
+    slow = hasty.time.slowly(bundle.read_bytes(), 50)
+
+    def reload(handler):
+        hasty.token.write_text("renewed\n")
+        daemon.send_signal(signal.SIGHUP)
+        slow(handler)
+    server.on["artifact"] = [reload, *[slow] * 20]
+    with subprocess.Popen(list(map(str, hasty.command("run", "--now"))), env=hasty.environment(), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as daemon:
+        for line in daemon.stdout:
+            if line.startswith("Next contact"):
+                break
+        daemon.kill()
+    polls = [headers["Authorization"].split()[-1] for headers in server.requests("poll")]
+    assert len(polls) > 2 and polls == ["secret"] + ["renewed"] * (len(polls) - 1)
 
 
 def test_a_cancel_ends_it(hasty, server, bundle):
