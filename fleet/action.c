@@ -223,6 +223,11 @@ static bool read_field(struct action *a, json_object *o, const struct field *f)
 	return err == KB_OK || err == KB_ENOENT;
 }
 
+static bool is_named(const struct action *a)
+{
+	return a->phase == ACTION_NONE ? a->id[0] == '\0' : url_is_id(a->id);
+}
+
 static bool read_all(struct action *a, json_object *o)
 {
 	uint64_t schema;
@@ -238,7 +243,7 @@ static bool read_all(struct action *a, json_object *o)
 	if (a->release[0] != '\0')
 		a->kept = 0;
 	return read_phase(o, "phase", &a->phase) && read_phase(o, "reported", &a->reported) &&
-	       (a->phase == ACTION_NONE ? a->id[0] == '\0' : url_is_id(a->id));
+	       is_named(a);
 }
 
 bool action_read(struct action *a, const char *text, size_t len)
@@ -277,5 +282,5 @@ json_object *action_json(const struct action *a)
 
 char *action_write(const struct action *a)
 {
-	return keep_write(action_json(a), ACTION_TEXT_MAX);
+	return is_named(a) ? keep_write(action_json(a), ACTION_TEXT_MAX) : NULL;
 }

@@ -190,5 +190,5 @@ bool action_bind(struct action *a, uint64_t server);
 bool action_read(struct action *a, const char *text, size_t len);
 /* The record, to be released. */
 json_object *action_json(const struct action *a);
-/* The same as text, to be freed; NULL: no memory. */
+/* The same as text, to be freed; NULL: no memory, or action_read() would refuse it. */
 char *action_write(const struct action *a);

@@ -20,6 +20,11 @@
 
 /* ---------------------------------------------------------------- what is under way */
 
+static void name_action(char id[URL_ID_MAX + 1], const struct channel_release *r)
+{
+	snprintf(id, URL_ID_MAX + 1, "%.*s", ID_LEN, r->release);
+}
+
 static bool is_action_of(const struct action *a, const struct channel_release *r)
 {
 	return strlen(a->id) == ID_LEN && strncmp(a->id, r->release, ID_LEN) == 0;
@@ -119,6 +124,11 @@ static void resume_staged(struct contact *c, const struct channel *channel)
 	if (r == NULL || c->dry_run || (c->a.phase != ACTION_NONE && c->a.phase != ACTION_FAILED) ||
 	    judge_unasked(&c->facts, r->release, why) != ACTION_STAGED)
 		return;
+	/* A server that was followed meanwhile has taken the name from it (action_bind()). */
+	if (c->a.own_id[0] == '\0') {
+		name_action(c->a.own_id, r);
+		c->a.server = c->client.server;
+	}
 	action_begin(&c->a, c->a.own_id);
 	memcpy(c->a.release, r->release, sizeof(c->a.release));
 	snprintf(c->a.version, sizeof(c->a.version), "%s", r->version);
@@ -165,7 +175,7 @@ static void make_offer(struct offer *o, const struct channel_release *r)
 			     .bundles = 1,
 			     .size = r->size,
 			     .lasting = true };
-	snprintf(o->id, sizeof(o->id), "%.*s", ID_LEN, r->release);
+	name_action(o->id, r);
 	name_bundle(o->name, r->url);
 	snprintf(o->digest, sizeof(o->digest), "%s", r->digest);
 	snprintf(o->release, sizeof(o->release), "%s", r->release);

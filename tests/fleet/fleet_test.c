@@ -399,6 +399,21 @@ TEST(a_record_that_was_cut_or_changed_is_none)
 	free(text);
 }
 
+/* A device would not know what it has staged. */
+TEST(a_record_that_could_not_be_read_again_is_not_written)
+{
+	static struct action a;
+
+	fill(&a);
+	a.id[0] = '\0';
+	assert_null(action_write(&a));
+	a.phase = ACTION_NONE;
+	free(action_write(&a));
+	fill(&a);
+	a.phase = ACTION_NONE;
+	assert_null(action_write(&a));
+}
+
 /* The members that only a newer program knows, behind those of this one. */
 static const char *add_members(const char *text, const char *members)
 {

@@ -266,6 +266,24 @@ def test_what_a_server_staged_is_unstaged_when_the_channel_withdraws_it(fleet, s
     assert fleet.record["phase"] == "none" and not fleet.dev.json("status")["staged"]
 
 
+def test_what_is_staged_counts_still_behind_a_server_that_was_followed_meanwhile(device, server, site, publish, bundle):
+    """That server's contact took the name of its action from it."""
+    publish(bundle)
+    device.once(code=REBOOT)
+    id = device.record["id"]
+    device.configure(channel="", server=server.url, token_file=device.token)
+    device.once(code=None)
+    assert server.requests("poll") and not device.record["own_id"] and device.staged
+    of_server = device.record["server"]
+    device.configure()
+    device.once(code=REBOOT)
+    assert device.record["phase"] == "staged" and device.record["id"] == device.record["own_id"] == id
+    assert device.record["server"] != of_server
+    publish((bundle, "--withdrawn", "no wifi"))
+    assert "2.0 is withdrawn: no wifi" in device.once() and "cannot be read" not in device.said
+    assert not device.dev.json("status")["staged"] and len(site.requests(bundle.name)) == 1
+
+
 def test_what_a_server_brought_and_a_person_unstaged_is_tried_by_the_channel(fleet, server, site, publish, bundle):
     """No file of the channel was here then."""
     action = server.assign(bundle)
