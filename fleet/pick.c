@@ -194,13 +194,37 @@ static bool is_meant(const struct pick *p, const struct channel_release *r, char
 	return false;
 }
 
+/* Nothing but its part of the day keeps it away. */
+static bool waits_for_day(const struct pick *p, const struct channel_release *r)
+{
+	static struct channel_release whole;
+	char text[ACTION_WHY_MAX + 1];
+
+	whole = *r;
+	whole.daily = (struct daily){ 0 };
+	return suits_device(p, r, text) && is_meant(p, &whole, text) && !p->clock_unset &&
+	       !is_in_day(r, p->now);
+}
+
+/* What is begun, and goes on when its part of the day comes. */
+static const struct channel_release *find_held(const struct pick *p, const struct channel *c,
+					       uint64_t newest)
+{
+	for (unsigned i = 0; i < c->nreleases && p->begun != NULL; i++)
+		if (strcmp(c->release[i].release, p->begun) == 0)
+			return c->release[i].sequence > newest && waits_for_day(p, &c->release[i])
+				       ? &c->release[i]
+				       : NULL;
+	return NULL;
+}
+
 const struct channel_release *pick_release(const struct pick *p, const struct channel *c,
 					   char why[ACTION_WHY_MAX + 1])
 {
 	const struct channel_release *best = NULL, *refused = NULL;
 	uint64_t newest = newest_here(p, c);
+	const struct channel_release *held = find_held(p, c, newest);
 	char text[ACTION_WHY_MAX + 1];
-
 	bool none = false, *waits = p->waits != NULL ? p->waits : &none;
 
 	*waits = false;
@@ -209,7 +233,8 @@ const struct channel_release *pick_release(const struct pick *p, const struct ch
 		const struct channel_release *r = &c->release[i];
 		bool suits;
 
-		if (r->sequence <= newest || (best != NULL && r->sequence <= best->sequence))
+		if (r->sequence <= newest || (held != NULL && r->sequence < held->sequence) ||
+		    (best != NULL && r->sequence <= best->sequence))
 			continue;
 		suits = suits_device(p, r, text);
 		if (suits && is_meant(p, r, text)) {
@@ -220,5 +245,12 @@ const struct channel_release *pick_release(const struct pick *p, const struct ch
 			snprintf(why, ACTION_WHY_MAX + 1, "%s: %.400s", r->version, text);
 		}
 	}
-	return best;
+	if (best != NULL || held == NULL)
+		return best;
+	*waits = true;
+	snprintf(why, ACTION_WHY_MAX + 1,
+		 "%s: its window opens at %02u:%02u UTC, and it is fetched further then; nothing "
+		 "older is taken meanwhile",
+		 held->version, held->daily.from / 60, held->daily.from % 60);
+	return NULL;
 }

@@ -23,6 +23,9 @@ struct pick {
 	/* the beginnings of releases that failed, and are not tried again by this file; "": none.
 	 * Why the release of this action did; NULL: whichever. */
 	const char *failed, *failed_why, *action;
+	/* the release that is being fetched, or waits to be staged; NULL: none. While nothing but
+	 * its part of the day is against it, none of a lower sequence takes its place. */
+	const char *begun;
 	/* set by pick_release(): the release that it names in why fits this device, whose turn is
 	 * not yet; NULL: nobody asks */
 	bool *waits;
@@ -31,7 +34,8 @@ struct pick {
 /* Adds "name=value name=value", with blanks or line ends between them. false: one is none. */
 bool pick_add_attributes(struct pick *p, const char *text);
 
-/* The newest release that this device may take; NULL: why says what keeps it from the newest. */
+/* The newest release that this device may take; NULL: why says what keeps it from the newest, or
+ * for which one it waits. */
 const struct channel_release *pick_release(const struct pick *p, const struct channel *c,
 					   char why[ACTION_WHY_MAX + 1]);
 

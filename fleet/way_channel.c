@@ -30,6 +30,11 @@ static bool is_action_of(const struct action *a, const struct channel_release *r
 	return strlen(a->id) == ID_LEN && strncmp(a->id, r->release, ID_LEN) == 0;
 }
 
+static bool is_begun(const struct action *a)
+{
+	return a->phase == ACTION_SEEN || a->phase == ACTION_FETCHED;
+}
+
 /* What a server staged before this channel was followed has that server's name. */
 static bool is_of_release(const struct action *a, const struct channel_release *r)
 {
@@ -43,6 +48,14 @@ static const struct channel_release *find_under_way(const struct action *a,
 		if (is_of_release(a, &channel->release[i]))
 			return &channel->release[i];
 	return NULL;
+}
+
+/* The release of what is under way, and not staged yet; NULL: none. */
+static const char *name_begun(const struct action *a, const struct channel *channel)
+{
+	const struct channel_release *r = find_under_way(a, channel);
+
+	return r != NULL && is_begun(a) ? r->release : NULL;
 }
 
 static void withdraw(struct contact *c, const struct channel_release *r)
@@ -104,13 +117,12 @@ static void withdraw_staged(struct contact *c, const struct channel *channel)
 static void look_at_action(struct contact *c, const struct channel *channel)
 {
 	const struct channel_release *r = find_under_way(&c->a, channel);
-	bool begun = c->a.phase == ACTION_SEEN || c->a.phase == ACTION_FETCHED;
 
 	if (c->a.phase == ACTION_NONE || c->a.phase >= ACTION_GOOD)
 		return;
 	if (r != NULL && r->withdrawn[0] != '\0')
 		withdraw(c, r);
-	else if (r == NULL && begun && !c->dry_run)
+	else if (r == NULL && is_begun(&c->a) && !c->dry_run)
 		drop_unoffered(c, "is not in the channel any more");
 }
 
@@ -146,8 +158,8 @@ static void resume_cut(struct contact *c, const struct channel *channel)
 	const struct action *a = &c->a;
 	const struct channel_release *r = find_under_way(a, channel);
 
-	if (r != NULL && r->withdrawn[0] == '\0' && !c->dry_run &&
-	    (a->phase == ACTION_SEEN || a->phase == ACTION_FETCHED) && action_has_staged(a))
+	if (r != NULL && r->withdrawn[0] == '\0' && !c->dry_run && is_begun(a) &&
+	    action_has_staged(a))
 		(void)!take_known(c);
 }
 
@@ -298,6 +310,7 @@ static void choose(struct contact *c, const struct channel *channel)
 			   .failed = find_failed(c, channel),
 			   .failed_why = c->a.why,
 			   .action = c->a.id,
+			   .begun = name_begun(&c->a, channel),
 			   .waits = &waits };
 	if (!read_attributes(c, &p)) {
 		c->failed = true;

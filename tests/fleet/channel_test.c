@@ -229,6 +229,51 @@ TEST(the_newest_that_fits_is_taken_and_the_reason_is_of_the_newest_that_does_not
 	assert_string_equal(why, "4.0: it needs sequence 30 or later first");
 }
 
+/* Or it would begin anew each evening. */
+TEST(what_is_begun_does_not_give_way_to_an_older_one_while_its_part_of_the_day_is_over)
+{
+	struct channel_release *r = offer("2.0", 20);
+
+	offer("1.9", 19);
+	assert_true(channel_read_daily(r, "22:00-04:00"));
+	pick.now = 12 * 3600;
+	assert_string_equal(picked(), "1.9");
+	pick.begun = r->release;
+	assert_string_equal(picked(), "");
+	assert_string_equal(why, "2.0: its window opens at 22:00 UTC, and it is fetched further "
+				 "then; nothing older is taken meanwhile");
+	pick.now = 23 * 3600;
+	assert_string_equal(picked(), "2.0");
+	/* A newer one counts at any time. */
+	offer("3.0", 30)->percent = 0;
+	pick.now = 12 * 3600;
+	assert_string_equal(picked(), "");
+	channel.release[2].percent = 100;
+	assert_string_equal(picked(), "3.0");
+	channel.nreleases = 2;
+	/* Whatever else keeps it away may keep it for ages. */
+	r->percent = 0;
+	assert_string_equal(picked(), "1.9");
+	r->percent = 100;
+	r->not_after = 11 * 3600;
+	assert_string_equal(picked(), "1.9");
+	r->not_after = 0;
+	r->not_before = 13 * 3600;
+	assert_string_equal(picked(), "1.9");
+	r->not_before = 0;
+	pick.clock_unset = true;
+	assert_string_equal(picked(), "1.9");
+	pick.clock_unset = false;
+	facts.floor = 21;
+	assert_string_equal(picked(), "");
+	assert_string_equal(why, "2.0: it is below this device's floor, 21");
+	facts.floor = 0;
+	/* It is here by another way. */
+	facts.slot[1] = (struct facts_slot){ .name = "b", .state = "good", .sequence = 20 };
+	assert_string_equal(picked(), "");
+	assert_string_equal(why, "nothing in the channel is newer than what is here");
+}
+
 TEST(what_is_here_is_the_least)
 {
 	offer("2.0", 20);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Updates by a channel file on a web server: who takes what, and what becomes of it, with the real command."""
+import hashlib
 import json
+import time
 
 import pytest
 from channel_site import Site, seal
@@ -207,6 +209,41 @@ def test_a_server_without_etags_costs_no_writes(device, publish, site, bundle):
 
 def flip_bytes(data):
     return data[:600] + bytes(byte ^ 0xff for byte in data[600:700]) + data[700:]
+
+
+def window(hours):
+    """It opens in so many hours, for two."""
+    now = time.time()
+    return "--daily", "-".join(time.strftime("%H:00", time.gmtime(now + 3600 * at)) for at in (hours, hours + 2))
+
+
+def some_of(bundle, length):
+    """Then the connection ends."""
+    def answer(visitor):
+        data = bundle.read_bytes()
+        etag = hashlib.sha1(data).hexdigest()
+        head = f'HTTP/1.1 200 OK\r\nContent-Length: {len(data)}\r\nETag: "{etag}"\r\nAccept-Ranges: bytes\r\n\r\n'
+        visitor.raw(head.encode(), data[:length])
+    return answer
+
+
+def test_a_download_that_takes_several_nights_goes_on_beside_an_older_release(device, publish, site, bundle, factory):
+    """Outside of its window, that one would take its place, and it would begin anew each night."""
+    older = factory("1.9", 19)
+    site.on[bundle.name] = [some_of(bundle, 400_000), lambda visitor: visitor.reply(503)]
+    publish((bundle, *window(-1)), older)
+    device.once(code=FAILURE)
+    here = device.record["durable"]
+    assert device.record["phase"] == "seen" and here > 300_000
+    publish((bundle, *window(3)), older)
+    device.once()
+    assert device.record["durable"] == here and not site.requests(older.name)
+    assert " UTC, and it is fetched further then; nothing older is taken meanwhile" in device("status")
+    site.on.pop(bundle.name)
+    publish((bundle, *window(-1)), older)
+    device.once(code=REBOOT)
+    assert device.staged and site.requests(bundle.name)[-1]["Range"] == f"bytes={here}-"
+    assert device.record["version"] == "2.0" and not site.requests(older.name)
 
 
 # ---------------------------------------------------------------- withdrawn
