@@ -58,19 +58,17 @@ bool drop_staged(struct contact *c, bool without_record, char why[FACTS_TEXT_MAX
 	}
 }
 
-void drop_unoffered(struct contact *c, const char *what)
+bool drop_unoffered(struct contact *c)
 {
 	char why[ACTION_WHY_MAX + 1];
 
 	if (judge_is_begun(&c->facts, &c->a, c->a.release, why))
-		return;
+		return false;
 	/* What another action staged is not this one's to take back. */
 	if (!action_has_staged(&c->a) ||
-	    judge_release(&c->facts, c->a.release, why) == ACTION_NONE ||
-	    drop_staged(c, true, why)) {
-		drop_action(c, what);
-		return;
-	}
+	    judge_release(&c->facts, c->a.release, why) == ACTION_NONE || drop_staged(c, true, why))
+		return true;
 	log_warn("action %s: cannot be unstaged: %s", c->a.id, why);
 	c->failed = true;
+	return false;
 }

@@ -14,6 +14,7 @@ void drop_bundle(struct contact *c);
 /* The action is gone, and its bundle with it, unless no more than that was wanted; why is printed.
  */
 void drop_action(struct contact *c, const char *why);
-/* The same of one that was not staged by the record, and is offered no more. What is staged all the
- * same, as where a cut came before its record or in a withdrawal, is unstaged. */
-void drop_unoffered(struct contact *c, const char *what);
+/* Before drop_action() of one that was not staged by the record, and is offered no more. What is
+ * staged all the same, as where a cut came before its record or in a withdrawal, is unstaged.
+ * false: it stays. */
+bool drop_unoffered(struct contact *c);

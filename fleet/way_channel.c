@@ -73,7 +73,7 @@ static void withdraw(struct contact *c, const struct channel_release *r)
 	} else {
 		/* Where nothing was staged, it makes room for the report. */
 		files_bundle_drop(&c->files);
-		report_withdrawn(c, text);
+		report_withdrawn(c, c->a.id, r->version, text);
 		drop_action(c, text);
 	}
 }
@@ -96,21 +96,36 @@ static const struct channel_release *find_staged(const struct contact *c,
 static void withdraw_staged(struct contact *c, const struct channel *channel)
 {
 	const struct channel_release *r = find_staged(c, channel);
-	char why[ACTION_WHY_MAX + 1];
+	char why[ACTION_WHY_MAX + 1], text[CHANNEL_REASON_MAX + 80], id[URL_ID_MAX + 1];
 
 	if (r == NULL || r->withdrawn[0] == '\0' ||
 	    judge_is_begun(&c->facts, &c->a, r->release, why))
 		return;
-	contact_print("%.48s is withdrawn: %s; it %s unstaged", r->version, r->withdrawn,
-		      c->dry_run ? "would be" : "is");
+	snprintf(text, sizeof(text), "%.48s is withdrawn: %s", r->version, r->withdrawn);
+	contact_print("%s; it %s unstaged", text, c->dry_run ? "would be" : "is");
 	if (c->dry_run)
 		return;
 	if (facts_unstage(&c->monitor, why) == FACTS_OK) {
 		c->facts.staged[0] = '\0';
+		name_action(id, r);
+		report_withdrawn(c, id, r->version, text);
 		return;
 	}
 	log_warn("%.48s: cannot be unstaged: %s", r->version, why);
 	c->failed = true;
+}
+
+static void forget_unnamed(struct contact *c)
+{
+	static const char what[] = "is not in the channel any more";
+	char text[ACTION_WHY_MAX + 1];
+
+	if (!drop_unoffered(c))
+		return;
+	snprintf(text, sizeof(text), "%s %s", c->a.version[0] != '\0' ? c->a.version : c->a.name,
+		 what);
+	report_withdrawn(c, c->a.id, c->a.version, text);
+	drop_action(c, what);
 }
 
 /* What is staged stays, although the channel does not name it any more: it was signed. */
@@ -123,7 +138,7 @@ static void look_at_action(struct contact *c, const struct channel *channel)
 	if (r != NULL && r->withdrawn[0] != '\0')
 		withdraw(c, r);
 	else if (r == NULL && is_begun(&c->a) && !c->dry_run)
-		drop_unoffered(c, "is not in the channel any more");
+		forget_unnamed(c);
 }
 
 /* What an earlier action staged, and no newer one took the place of: it is under way again, and

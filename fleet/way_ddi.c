@@ -50,7 +50,8 @@ static void notice_withdrawal(struct contact *c, const struct ddi_poll *p)
 		return;
 	c->a.missed = withdrawn ? c->a.missed + 1 : 0;
 	if (c->a.missed >= WITHDRAWN_POLLS) {
-		drop_unoffered(c, "is over on the server");
+		if (drop_unoffered(c))
+			drop_action(c, "is over on the server");
 		return;
 	}
 	if (withdrawn)

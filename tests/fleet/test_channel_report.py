@@ -96,6 +96,47 @@ def test_a_withdrawal_is_reported(told, site, publish, bundle):
     assert phases(site) == ["seen", "staged", "withdrawn"] and site.reports[-1]["reason"] == "2.0 is withdrawn: no wifi"
 
 
+def test_so_is_that_of_what_an_earlier_release_staged(told, site, publish, bundle, factory):
+    """A newer one has begun since."""
+    newer = factory("3.0", 30)
+    publish(bundle)
+    told.once(code=REBOOT)
+    id = told.record["id"]
+    site.on[newer.name] = lambda visitor: visitor.reply(503)
+    publish(bundle, newer)
+    told.once(code=FAILURE)
+    publish((bundle, "--withdrawn", "no wifi"), newer)
+    with told.where_fails("unstage"):
+        told.once(code=FAILURE)
+    assert phases(site) == ["seen", "staged", "seen"], "it is staged still"
+    told.once(code=FAILURE)
+    told.once(code=FAILURE)
+    assert phases(site) == ["seen", "staged", "seen", "withdrawn"]
+    last = site.reports[-1]
+    assert (last["action"], last["action-version"], last["reason"]) == (id, "2.0", "2.0 is withdrawn: no wifi")
+    assert last["result"] == "none" and told.record["id"] != id
+
+
+@pytest.mark.parametrize("fetched", [False, True])
+def test_an_action_that_the_channel_names_no_more_is_reported(told, site, publish, bundle, fetched):
+    publish(bundle)
+    if fetched:
+        told.once(code=REBOOT)
+        publish((bundle, "--withdrawn", "no wifi"))
+        with told.where_fails("unstage"):
+            told.once(code=FAILURE)
+    else:
+        site.on[bundle.name] = lambda visitor: visitor.reply(503)
+        told.once(code=FAILURE)
+    before, id = phases(site), told.record["id"]
+    publish()
+    told.once()
+    told.once()
+    assert phases(site) == [*before, "withdrawn"]
+    name = "2.0" if fetched else bundle.name
+    assert site.reports[-1]["reason"] == f"{name} is not in the channel any more" and site.reports[-1]["action"] == id
+
+
 def test_reports_are_kept_while_nobody_takes_them_and_no_update_waits(told, site, publish, bundle):
     publish(bundle)
     site.on["reports"] = lambda visitor: visitor.reply(503)

@@ -302,7 +302,7 @@ static void try_reports(void)
 	report_send(&c);
 	FUZZ_CHECK(sent == 0);
 	FUZZ_CHECK(report_waiting(&c, "not yet") && count_reports() <= LIST_MAX);
-	report_withdrawn(&c, "no wifi");
+	report_withdrawn(&c, "0123456789abcdef", "2.0", "no wifi");
 	FUZZ_CHECK(count_reports() > 0 && count_reports() <= LIST_MAX);
 }
 
