@@ -17,19 +17,22 @@ void contact_print(const char *fmt, ...)
 	fflush(stdout);
 }
 
-/* On a full disk, a bundle that is not staged yet is worth less: it can be fetched again, and what
- * is staged is a copy. */
-static enum kb_err save(struct contact *c)
+bool contact_make_room(struct contact *c, enum kb_err err)
 {
-	enum kb_err err = files_save(&c->files, &c->a);
-
 	if (err != KB_ENOSPC || files_bundle_size(&c->files) == 0)
-		return err;
+		return false;
 	log_warn("%s: removed, since the disk is full", c->files.folder.bundle);
 	files_bundle_drop(&c->files);
 	c->a.durable = 0;
 	c->a.etag[0] = '\0';
-	return files_save(&c->files, &c->a);
+	return true;
+}
+
+static enum kb_err save(struct contact *c)
+{
+	enum kb_err err = files_save(&c->files, &c->a);
+
+	return contact_make_room(c, err) ? files_save(&c->files, &c->a) : err;
 }
 
 void contact_asked(struct contact *c, enum client_end end)

@@ -59,6 +59,9 @@ bool contact_save(struct contact *c);
 /* The same, where nothing is sent before contact_save() has shown that the disk takes what is
  * answered: a record that is there as it is costs no write. */
 bool contact_keep(struct contact *c);
+/* A bundle that is not staged yet is worth less than a record: it can be fetched again. On a full
+ * disk (err, of a write) it is removed. Returns whether that made room. */
+bool contact_make_room(struct contact *c, enum kb_err err);
 /* How the first request of this contact ended: the poll, or that for the channel file. */
 void contact_asked(struct contact *c, enum client_end end);
 /* Asks the server for a path of this device (client_get()); how long it wants not to be asked is

@@ -151,11 +151,20 @@ static bool note_file(struct contact *c, const struct channel *channel, const ch
 	return memcmp(&old, r, sizeof(old)) == 0 || feed_save(c);
 }
 
+static bool write_channel(struct contact *c)
+{
+	const struct client *client = &c->client;
+	enum kb_err err = files_write(&c->files, FEED_FILE, client->text, client->len);
+
+	if (contact_make_room(c, err))
+		err = files_write(&c->files, FEED_FILE, client->text, client->len);
+	return err == KB_OK;
+}
+
 /* Durable before anything is done by it: the file, then what it was. */
 static bool keep_file(struct contact *c, const struct channel *channel)
 {
-	if (!c->dry_run && !is_kept(c) &&
-	    files_write(&c->files, FEED_FILE, c->client.text, c->client.len) != KB_OK) {
+	if (!c->dry_run && !is_kept(c) && !write_channel(c)) {
 		c->failed = true;
 		return false;
 	}

@@ -9,6 +9,7 @@ import pytest
 from cli_device import FAILURE, REBOOT, call
 from ddi_server import send_file
 from parts_box import fill as fill_slot, index_of, index_of_size, is_installed
+from test_channel_story import some_of
 from test_fleet_partial_limits import without_etag
 
 
@@ -96,6 +97,23 @@ def test_a_withdrawal_does_not_wait_for_room(device, publish, bundle, spare):
         assert "2.0 is withdrawn: no wifi" in device.once(code=FAILURE)
         assert not device.dev.json("status")["staged"] and device.record["phase"] == "none"
         assert "2.0: it is withdrawn: no wifi" in device.once()
+
+
+def test_on_a_full_disk_what_is_fetched_gives_way_to_a_newer_channel_file(device, publish, site, bundle, factory):
+    """Else it would lie there for as long as nothing can be taken."""
+    newer = factory("3.0", 30)
+    with on_small_disk(device.dev.data):
+        publish(bundle)
+        site.on[bundle.name] = some_of(bundle, 400_000)
+        device.once(code=FAILURE)
+        assert (device.folder / "bundle.keel").stat().st_size > 300_000
+        fill(device)
+        publish(bundle, newer)
+        said = device.once(code=None)
+        assert "bundle.keel: removed, since the disk is full" in said and device.seen["sequence"] == 2
+        (device.dev.data / "log").unlink()
+        device.once(code=REBOOT)
+        assert device.staged and device.record["version"] == "3.0"
 
 
 def test_nothing_is_taken_by_a_channel_file_that_cannot_be_kept(device, publish, site, bundle):
