@@ -104,7 +104,7 @@ static uint64_t hash_of(const struct attributes *t)
 	return (h & INT64_MAX) | 1;
 }
 
-/* They change with boots: no news of their own. */
+/* They change with boots, or have figures: no news of their own. */
 static void add_counts(struct attributes *t, const struct facts *f, const struct conf *conf,
 		       const struct facts_slot *booted, uint64_t boots)
 {
@@ -112,6 +112,7 @@ static void add_counts(struct attributes *t, const struct facts *f, const struct
 	add_number(t, conf, PREFIX "boots", boots);
 	add_number(t, conf, PREFIX "crashes", booted->crashes);
 	add_number(t, conf, PREFIX "tries", booted->tries);
+	add(t, conf, PREFIX "warning", f->warning);
 }
 
 void attributes_collect(struct attributes *t, const struct facts *f, const struct conf *conf,
@@ -129,6 +130,7 @@ void attributes_collect(struct attributes *t, const struct facts *f, const struc
 	add(t, conf, PREFIX "compatible", f->compatible);
 	add(t, conf, PREFIX "reason", f->boot_reason);
 	add(t, conf, PREFIX "tier", f->tier);
+	add_number(t, conf, PREFIX "warnings", f->warnings);
 	add(t, conf, PREFIX "fleet", KB_VERSION);
 	/* goosebit's own: it offers what it does not find here */
 	add(t, conf, "sw_version", s->version);

@@ -5,7 +5,7 @@
 #include "fleet/facts.h"
 #include "lib/conf.h"
 
-#define ATTRIBUTES_MAX	     (16 + FACTS_SLOTS_MAX)
+#define ATTRIBUTES_MAX	     (18 + FACTS_SLOTS_MAX)
 #define ATTRIBUTES_VALUE_MAX 127 /* hawkBit's bound */
 
 struct attributes {

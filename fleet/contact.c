@@ -58,6 +58,12 @@ bool contact_keep(struct contact *c)
 	return (!c->dry_run && !c->unsaved && files_has(&c->files, &c->a)) || contact_save(c);
 }
 
+bool contact_note(struct contact *c)
+{
+	return !c->dry_run && !c->unsaved && c->files.dir >= 0 &&
+	       files_save(&c->files, &c->a) == KB_OK;
+}
+
 bool contact_save(struct contact *c)
 {
 	if (c->dry_run || c->unsaved)

@@ -56,8 +56,10 @@ struct contact {
 
 /* Makes the record durable; without that, nothing more is done or sent in this contact. */
 bool contact_save(struct contact *c);
-/* The same, where nothing is sent before contact_save() has shown that the disk takes what is
- * answered: a record that is there as it is costs no write. */
+/* What may be lost, as on a full disk: that is no failure, and no bundle gives way. */
+bool contact_note(struct contact *c);
+/* Like contact_save(), where nothing is sent before contact_save() has shown that the disk takes
+ * what is answered: a record that is there as it is costs no write. */
 bool contact_keep(struct contact *c);
 /* A bundle that is not staged yet is worth less than a record: it can be fetched again. On a full
  * disk (err, of a write) it is removed. Returns whether that made room. */

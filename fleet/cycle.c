@@ -112,8 +112,8 @@ static void count_boot(struct contact *c)
  */
 static void keep_count(struct contact *c)
 {
-	if (c->uncounted && !c->failed && !c->dry_run && c->files.dir >= 0)
-		(void)!files_save(&c->files, &c->a);
+	if (c->uncounted && !c->failed)
+		(void)contact_note(c);
 	c->uncounted = false;
 }
 

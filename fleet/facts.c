@@ -68,9 +68,21 @@ static void read_rejected(struct facts *f, json_object *o)
 		COPY_TEXT(f->rejected[i], json_object_array_get_idx(list, i), "release");
 }
 
+static void read_warnings(struct facts *f, json_object *o)
+{
+	json_object *list, *first;
+
+	if (strict_list(o, "warnings", &list) != KB_OK)
+		return;
+	f->warnings = (unsigned)json_object_array_length(list);
+	first = json_object_array_get_idx(list, 0);
+	if (json_object_is_type(first, json_type_string))
+		util_print_safe(f->warning, sizeof(f->warning), json_object_get_string(first));
+}
+
 static bool read_status(struct facts *f, json_object *o)
 {
-	json_object *slots, *booted, *staged, *mounted, *state, *warnings, *flag;
+	json_object *slots, *booted, *staged, *mounted, *state, *flag;
 
 	memset(f, 0, sizeof(*f));
 	if (strict_list(o, "slots", &slots) != KB_OK || json_object_array_length(slots) == 0)
@@ -98,8 +110,7 @@ static bool read_status(struct facts *f, json_object *o)
 			    !json_object_get_boolean(mounted);
 	if (strict_object(o, "state", &state) == KB_OK)
 		f->writes = number_of(state, "sequence");
-	if (strict_list(o, "warnings", &warnings) == KB_OK)
-		f->warnings = (unsigned)json_object_array_length(warnings);
+	read_warnings(f, o);
 	COPY_TEXT(f->compatible, o, "compatible");
 	f->floor = number_of(o, "floor");
 	read_rejected(f, o);

@@ -55,6 +55,8 @@ struct facts {
 	/* of the state, so far; lines that warn */
 	uint64_t writes;
 	unsigned warnings;
+	/* the first of them */
+	char warning[FACTS_TEXT_MAX + 1];
 };
 
 /* What a bundle holds. */

@@ -268,9 +268,7 @@ static bool finish(struct transfer *t, CURLcode code, const char *curl_says)
 	/* An error also where the last header was the one that says so. */
 	if (a->error[0] == '\0' && (code == CURLE_OK || is_settled(t)))
 		return true;
-	if (code == CURLE_OPERATION_TIMEDOUT)
-		set_error(a, t->r->download ? "too slow, or it stands still"
-					    : "no whole answer in time");
+	set_error(a, http_why(code, a->status > 0 && !t->head.ended, t->r->download));
 	set_error(a, curl_says[0] != '\0' ? curl_says : curl_easy_strerror(code));
 	return false;
 }

@@ -91,6 +91,10 @@ bool http_start(void);
 void http_keep(struct http_config *c);
 void http_drop(struct http_config *c);
 
+/* What libcurl's code says to a person; "": no more than libcurl's own words. in_head: the head of
+ * the answer has begun, and not ended. download: what is fetched goes into a file. PURE. */
+const char *http_why(int code, bool in_head, bool download);
+
 /* Whether the head of a 206 names another file than the one of this ETag: a cache on the way may
  * pay no heed to If-Range. One of them that is "" says nothing. PURE. */
 bool http_is_other(const struct http_answer *a, const char *etag);

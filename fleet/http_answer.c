@@ -1,12 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/http.h"
 
+#include <curl/curl.h>
 #include <string.h>
+
+#define TOO_LARGE 100 /* CURLE_TOO_LARGE, from libcurl 8.6 on */
 
 bool http_passes(int status)
 {
 	return status < 400 || status > 499 || status == 407 || status == 408 || status == 425 ||
 	       status == 429;
+}
+
+const char *http_why(int code, bool in_head, bool download)
+{
+	switch (code) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return download ? "too slow, or it stands still" : "no whole answer in time";
+	case CURLE_GOT_NOTHING:
+		return "the server closes the connection without an answer";
+	case CURLE_UNSUPPORTED_PROTOCOL:
+		return "what answers there does not speak HTTP: is the port right?";
+	case CURLE_OUT_OF_MEMORY:
+	case TOO_LARGE:
+		/* libcurl stops at a header of 100 KiB */
+		return in_head ? "headers without end" : "";
+	default:
+		return "";
+	}
 }
 
 bool http_is_other(const struct http_answer *a, const char *etag)

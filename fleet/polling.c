@@ -51,8 +51,10 @@ unsigned polling_wait(const struct polling *p)
 		wait = wait - wait / 10 + some_below(p, wait / 5 + 1);
 	else
 		wait = wait / 2 + some_below(p, wait + 1);
+	/* A server that is away may give all devices one time: a date. They come within an interval
+	 * behind it. */
 	if (p->retry_after_s > 0 && wait < p->retry_after_s)
-		wait = p->retry_after_s + some_below(p, sleep / 5 + 1);
+		wait = p->retry_after_s + some_below(p, sleep + 1);
 	return (unsigned)clamp(wait);
 }
 

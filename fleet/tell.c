@@ -247,6 +247,9 @@ static void tell_attributes(struct contact *c, bool asked)
 	bounded = !asked || !changed;
 	if ((!asked && !changed) || (bounded && !attributes_may_go(c->a.attributes_due, now)))
 		return;
+	/* A disk that takes no record may be the news itself, and would send it in each contact. */
+	if (!asked && !contact_note(c))
+		return;
 	for (unsigned i = 0; i < t.n; i++) {
 		pairs[i][0] = t.name[i];
 		pairs[i][1] = t.value[i];

@@ -52,6 +52,8 @@ HERDS = (("a region got its power back", SLEEP, DAY, 0, 0, 0),
          ("the server was away for 1 h", SLEEP, 6 * HOUR, 7200, 10800, 0),
          ("it said 429 for 5 min, Retry-After: 60", SLEEP, 6 * HOUR, 7200, 7500, 60),
          ("it said 429 for 10 min, Retry-After: 600", SLEEP, 6 * HOUR, 7200, 7800, 600),
+         ("the server was away for 1 h, and named the time", SLEEP, 6 * HOUR, 7200, 10800, "date"),
+         ("the server was away for 4 h, and named the time, polls each hour", HOUR, DAY, 4 * HOUR, 8 * HOUR, "date"),
          ("a region got its power back, polls each hour", HOUR, DAY, 0, 0, 0),
          ("the server was away for 1 h, polls each hour", HOUR, DAY, 4 * HOUR, 5 * HOUR, 0))
 
@@ -351,7 +353,7 @@ def main() -> int:
         found["memory_kib"], found["speed"] = memory(bench), speeds(bench)
         found["servers"]["channel"] = with_channel(bench, args.devices)
         if hawkbit.missing():
-            print(f"without hawkBit: {hawkbit.missing()}")
+            print(f"bench-fleet: NOT WHOLE, without hawkBit: {hawkbit.missing()}")
         else:
             found["servers"]["hawkbit"] = with_hawkbit(bench, args.devices)
     found["wanted"] = [{"what": what, "figure": figure, "wanted": wanted, "met": met}
@@ -360,7 +362,8 @@ def main() -> int:
     REPORT.write_text(json.dumps(found, indent=1) + "\n")
     for one in found["wanted"]:
         print(f"{'met   ' if one['met'] else 'MISSED'} {one['what']}: {one['figure']} ({one['wanted']})")
-    return 0 if all(one["met"] for one in found["wanted"]) else 1
+    whole = "hawkbit" in found["servers"]
+    return 0 if whole and all(one["met"] for one in found["wanted"]) else 1
 
 
 if __name__ == "__main__":

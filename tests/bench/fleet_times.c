@@ -5,7 +5,8 @@
  * --list each contact of some seconds: second and device.
  *
  * All devices start at second 0 and have run for as long: a region got its power back. From AWAY
- * on, the server is away until BACK. WAIT: it answers 429 then, with that Retry-After. SLEEP is
+ * on, the server is away until BACK. WAIT: it answers 429 then, with that Retry-After; "date": with
+ * the time when it is back, for all devices. SLEEP is
  * what the server says, and has said before; system.conf says 300.
  *
  * fleet_times DEVICES SLEEP SECONDS AWAY BACK WAIT [--list FROM TO]
@@ -23,6 +24,7 @@
 
 struct run {
 	unsigned devices, sleep_s, seconds, away, back, wait_s;
+	bool dated;
 	/* which seconds are listed; both 0: none */
 	unsigned from, to;
 	/* of each second */
@@ -50,7 +52,7 @@ static void play(struct run *r, unsigned device)
 		count(r, second, device);
 		p.failures = away ? p.failures + 1 : 0;
 		p.sleep_s = polling_interval(POLL_S, r->sleep_s, away ? 0 : r->sleep_s);
-		p.retry_after_s = away ? r->wait_s : 0;
+		p.retry_after_s = !away ? 0 : r->dated ? r->back - second : r->wait_s;
 		p.n++;
 	}
 }
@@ -69,6 +71,7 @@ int main(int argc, char **argv)
 	values[3] = &r.away, values[4] = &r.back, values[5] = &r.wait_s;
 	for (int i = 0; i < 6; i++)
 		*values[i] = (unsigned)strtoul(argv[i + 1], NULL, 10);
+	r.dated = strcmp(argv[6], "date") == 0;
 	if (argc == 10) {
 		r.from = (unsigned)strtoul(argv[8], NULL, 10);
 		r.to = (unsigned)strtoul(argv[9], NULL, 10);

@@ -909,11 +909,25 @@ TEST(it_waits_as_long_as_the_server_asks_and_not_longer_than_a_day)
 	struct polling p = { .sleep_s = 300, .retry_after_s = 5000 };
 
 	for (p.seed = 0; p.seed < 100; p.seed++)
-		assert_in_range(polling_wait(&p), 5000, 5061);
+		assert_in_range(polling_wait(&p), 5000, 5300);
+	p.retry_after_s = 100000 - 13600;
+	assert_int_equal(polling_wait(&p), 86400);
 	p.retry_after_s = UINT64_MAX / 2;
 	assert_int_equal(polling_wait(&p), 86400);
 	p = (struct polling){ .sleep_s = 0 };
 	assert_in_range(polling_wait(&p), 30, 33);
+}
+
+/* With one date for all of them. */
+TEST(devices_that_wait_for_one_time_come_within_an_interval_behind_it)
+{
+	struct polling p = { .sleep_s = 300, .retry_after_s = 5000 };
+	unsigned in[5] = { 0 };
+
+	for (p.seed = 0; p.seed < 1000; p.seed++)
+		in[(polling_wait(&p) - 5000) / 61]++;
+	for (unsigned i = 0; i < KB_ARRAY_LEN(in); i++)
+		assert_in_range(in[i], 150, 250);
 }
 
 /* ---------------------------------------------------------------- two processes */

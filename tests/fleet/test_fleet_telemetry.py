@@ -169,6 +169,20 @@ def test_the_tries_of_a_trial_are_told(fleet, server, bundle):
     assert samples(fleet("status", "--metrics"))['keelboot_slot_tries{slot="b"}'] == 2
 
 
+def test_a_line_of_status_that_warns_is_a_message(fleet, server):
+    """Its text is none: it may have figures."""
+    def boots(*warnings):
+        (fleet.dev.run / "boot.json").write_text(json.dumps(
+            {"slot": "a", "token": 1, "warnings": [{"id": "loader", "text": text} for text in warnings]}))
+        fleet.once()
+        assert int(server.attributes["keelboot.warnings"]) == len(fleet.dev.json("status")["warnings"])
+        return len(server.requests("attributes"))
+    assert [boots(), boots("loader: 3 starts"), boots("loader: 4 starts"), boots(), boots()] == [1, 2, 2, 3, 3]
+    server.wants_attributes = True
+    boots("loader: 5 starts", "loader: 6 starts")
+    assert server.attributes["keelboot.warning"] == fleet.dev.json("status")["warnings"][0]
+
+
 def test_a_boot_that_cannot_be_noted_costs_no_contact(fleet, server):
     fleet.once()
     boots_again(fleet)
