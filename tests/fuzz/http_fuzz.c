@@ -132,6 +132,16 @@ static void check_answer(const struct http_answer *a, bool whole)
 	FUZZ_CHECK(polling_wait(&p) <= 86400);
 }
 
+/* Whatever libcurl ends with has one line, or none. */
+static void check_words(void)
+{
+	for (int code = 0; code < 128; code++) {
+		const char *why = http_why(code, code % 2 == 0, code % 3 == 0);
+
+		FUZZ_CHECK(strlen(why) < 80 && strchr(why, '\n') == NULL);
+	}
+}
+
 static struct http_request choose(char which)
 {
 	struct http_request r = {
@@ -178,6 +188,7 @@ void fuzz_one(const uint8_t *data, size_t size)
 	if (c.kept != NULL)
 		http_drop(&c);
 	check_answer(&a, whole);
+	check_words();
 	while (nends > 0)
 		check_request(ends[--nends]);
 }
