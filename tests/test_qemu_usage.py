@@ -1,15 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """qemu/: what the tools say when their command line is wrong. None of these starts a machine."""
 
+import contextlib
+import importlib.machinery
+import importlib.util
 import os
 import re
 import subprocess
+import types
 
 import kbkernel
 import pytest
 from cli_device import TOP, USAGE, call
+from console import Console
 
 QEMU = TOP / "qemu"
+
+
+def load(program):
+    """A tool as a module."""
+    loader = importlib.machinery.SourceFileLoader(f"keelboot_{program}", str(QEMU / program))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
 
 
 def usage(program, *args):
@@ -42,6 +55,27 @@ def test_the_demo_of_debian_12_is_not_begun_with_programs_of_a_newer_one(tmp_pat
                 env={"PATH": f"{tmp_path}:/usr/sbin:/usr/bin:/sbin:/bin"}).stderr
     assert "has libc6 2.41-12" in told and "build and start it on a Debian 12" in told
     assert not (tmp_path / "disks").exists()
+
+
+def test_a_person_at_the_console_of_the_demo_hears_the_machine(tmp_path, monkeypatch):
+    """The console copies what comes to who listens: what that cannot take ended the thread, and with it the machine."""
+    demo, heard = load("demo"), []
+
+    @contextlib.contextmanager
+    def machine(_disk, drives=(), **options):
+        yield types.SimpleNamespace(console=Console(**options))
+
+    def interact(vm):
+        vm.console.feed(b"login: ")
+        heard.append(vm.console.text)
+
+    play = demo.Play(tmp_path, demo.Timeline(False))
+    play.broken, play.device = None, types.SimpleNamespace(machine=machine, work=tmp_path)
+    monkeypatch.setattr(play, "prepare", lambda: None)
+    monkeypatch.setattr(play, "stick", lambda *_: None)
+    monkeypatch.setattr(demo, "interact", interact)
+    play.manual()
+    assert heard == ["login: "]
 
 
 def test_the_guide_has_the_keys_of_the_desk():
