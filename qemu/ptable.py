@@ -22,6 +22,10 @@ TYPES = {  # short name: GPT type, MBR type
 }
 
 
+EXTENDED = (0x05, 0x0f, 0x85)       # MBR types of the partition that holds the logical ones
+LOGICAL_MAX = 60
+
+
 class TableError(ValueError):
     """Says what is wrong with a table, or with what was asked of it."""
 
@@ -138,6 +142,28 @@ def _read_gpt_at(file, lba: int, sector: int):
     return parts
 
 
+def _mbr_entries(sector: bytes, count: int) -> list:
+    return [struct.unpack_from("<4xB3xII", sector, 446 + 16 * index) for index in range(count)]
+
+
+def _read_logical(file, begin: int) -> list:
+    """The partitions from 5 on: each has a sector with its entry, and one that leads to the next sector."""
+    parts, at = [], begin
+    for _ in range(LOGICAL_MAX):        # a damaged chain may go in circles
+        file.seek(at * 512)
+        sector = file.read(512)
+        if len(sector) < 512 or sector[510:] != b"\x55\xaa":
+            break
+        (kind, first, count), (link, onward, length) = _mbr_entries(sector, 2)
+        if kind not in (0, *EXTENDED) and count:
+            number = 5 + len(parts)
+            parts.append(Part(number, str(number), (at + first) * 512, count * 512, hex(kind)))
+        if link not in EXTENDED or not onward or not length:
+            break
+        at = begin + onward
+    return parts
+
+
 def read(file, size: int) -> list:
     """The partitions of an open image; the GPT's backup stands in for a broken primary."""
     for sector in (512, 4096):
@@ -150,10 +176,11 @@ def read(file, size: int) -> list:
     if len(head) < 512 or head[510:] != b"\x55\xaa":
         raise TableError("no partition table")
     parts = []
-    for index in range(4):
-        kind, first, count = struct.unpack_from("<4xB3xII", head, 446 + 16 * index)
+    for number, (kind, first, count) in enumerate(_mbr_entries(head, 4), 1):
         if kind not in (0, 0xee) and count:
-            parts.append(Part(index + 1, str(index + 1), first * 512, count * 512, hex(kind)))
+            parts.append(Part(number, str(number), first * 512, count * 512, hex(kind)))
+    extended = next((part for part in parts if int(part.type, 0) in EXTENDED), None)
+    parts += _read_logical(file, extended.offset // 512) if extended else []
     if not parts:
         raise TableError("no partitions (or a file system on the bare disk)")
     return parts

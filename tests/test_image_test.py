@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """keelboot image test, without a machine: what it reads of a system, the releases that it makes, what it reports."""
 
+import bz2
 import gzip
 import io
 import json
@@ -27,6 +28,7 @@ import images           # noqa: E402
 import kbcpio           # noqa: E402
 import lab              # noqa: E402
 import page             # noqa: E402
+import ptable           # noqa: E402
 import releases         # noqa: E402
 import report           # noqa: E402
 import show             # noqa: E402
@@ -98,8 +100,9 @@ def archive(**files) -> bytes:
     return made.pack()
 
 
-PACKED = {"plain": lambda data: data, "gzip": gzip.compress,
-          "xz": lambda data: lzma.compress(data, check=lzma.CHECK_CRC32)}
+PACKED = {"plain": lambda data: data, "gzip": gzip.compress, "bzip2": bz2.compress,
+          "xz": lambda data: lzma.compress(data, check=lzma.CHECK_CRC32),
+          "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE)}
 
 
 @pytest.mark.parametrize("how", PACKED)
@@ -110,6 +113,33 @@ def test_archives_one_behind_the_other_are_read(how, tmp_path):
     assert unpack.unpack(path) == {"early": b"microcode", "etc/keelboot/system": b"conf"}
 
 
+@pytest.mark.parametrize("how", PACKED)
+def test_an_archive_behind_a_packed_one_is_read_too(how, tmp_path):
+    """As the kernel does, and as the key of the test is added."""
+    path, out = tmp_path / "initrd", tmp_path / "more"
+    path.write_bytes(PACKED[how](archive(init="theirs")))
+    unpack.append(path, archive(etc__key="key"), out)
+    assert unpack.unpack(out) == {"init": b"theirs", "etc/key": b"key"}
+
+
+@pytest.mark.parametrize("how", [how for how in PACKED if how != "plain"])
+def test_a_packed_archive_that_is_cut_off_is_damaged(how, tmp_path):
+    packed = PACKED[how](archive(init="theirs" * 999))
+    (tmp_path / "initrd").write_bytes(packed[:-9])
+    with pytest.raises(unpack.UnpackError) as caught:
+        unpack.unpack(tmp_path / "initrd")
+    assert "damaged" in str(caught.value)
+
+
+def test_what_is_added_is_no_piece_of_lz4(tmp_path):
+    """unlz4() of Linux reads lengths of pieces, four bytes each, until one is zero."""
+    for length in range(40, 44):
+        piece = b"x" * (length - 8)
+        (tmp_path / "initrd").write_bytes(b"\x02\x21\x4c\x18" + len(piece).to_bytes(4, "little") + piece)
+        data = unpack.append(tmp_path / "initrd", b"070701", tmp_path / "more").read_bytes()
+        assert data[length:length + 4] == bytes(4) and data.index(b"070701") % 4 == 0
+
+
 def test_an_archive_that_is_added_does_not_change_the_first(tmp_path):
     path, out = tmp_path / "initrd", tmp_path / "more"
     path.write_bytes(gzip.compress(archive(init="theirs")) + b"x"[:0])
@@ -118,7 +148,7 @@ def test_an_archive_that_is_added_does_not_change_the_first(tmp_path):
     assert path.read_bytes() == before
     assert out.read_bytes().startswith(before) and out.stat().st_size % 4 == 0
     # The kernel's own way to read it, by another program.
-    listed = subprocess.run(["cpio", "-it", "--quiet"], input=out.read_bytes()[-(-len(before) // 4) * 4:],
+    listed = subprocess.run(["cpio", "-it", "--quiet"], input=out.read_bytes()[len(before):].lstrip(b"\0"),
                             capture_output=True, check=True).stdout.decode().split()
     assert "etc/keelboot/keys/test" in listed
 
@@ -180,6 +210,66 @@ def test_partitions_are_found_in_either_format_and_the_disk_is_only_read(form, t
 
 
 @needs_qemu_img
+def test_more_than_two_gib_are_written_from_a_folder_with_a_blank(tmp_path):
+    """Holes, too: what was there is there no more."""
+    folder, size = tmp_path / "my folder, mine", (2 << 30) + (1 << 20)
+    folder.mkdir()
+    call("qemu-img", "create", "-q", "-f", "qcow2", folder / "below", "3G")
+    (folder / "old").write_bytes(b"o" * 8192)
+    images.write_range(folder / "below", 1 << 20, folder / "old")
+    disk = images.overlay(folder / "below", folder / "disk")
+    with open(folder / "new", "wb") as file:
+        file.seek(4096)
+        file.write(b"n" * 512)
+        file.seek(size - 512)
+        file.write(b"e" * 512)
+    images.write_range(disk, 1 << 20, folder / "new")
+    begin = images.read_range(disk, 1 << 20, 8192, folder / "begin").read_bytes()
+    assert begin == bytes(4096) + b"n" * 512 + bytes(8192 - 4608)
+    end = images.read_range(disk, (1 << 20) + size - 512, 1024, folder / "end").read_bytes()
+    assert end == b"e" * 512 + bytes(512)
+
+
+def logical_disk(path, starts, links) -> None:
+    """An MBR with an extended partition at 4 MiB; starts: of its partitions, where their sectors are, links: what leads
+    from each to the next. In sectors of the disk."""
+    def entries(*rows):
+        return b"".join(bytes(4) + bytes([kind]) + bytes(3) + first.to_bytes(4, "little") + count.to_bytes(4, "little")
+                        for kind, first, count in rows).ljust(64, b"\0") + b"\x55\xaa"
+    begin = 8192
+    with open(path, "wb") as file:
+        file.truncate(64 << 20)
+        file.seek(446)
+        file.write(entries((0x83, 2048, 2048), (0x0f, begin, 90000)))
+        for start, link in zip(starts, links):
+            file.seek(start * 512 + 446)
+            file.write(entries((0x83, 2048, 4096), (0x05, link - begin, 6144) if link else (0, 0, 0)))
+
+
+@needs_qemu_img
+@pytest.mark.parametrize("form", ["raw", "qcow2"])
+def test_partitions_from_5_on_are_found(form, tmp_path):
+    """Each with a sector of its own, far behind the first MiB."""
+    logical_disk(tmp_path / "raw", [8192, 16384, 32768], [16384, 32768, 0])
+    call("qemu-img", "convert", "-f", "raw", "-O", form, tmp_path / "raw", tmp_path / "disk")
+    made = subject.Subject(tmp_path / "disk")
+    made.look(tmp_path)
+    assert [(part.number, part.offset // 512) for part in made.parts] == [
+        (1, 2048), (2, 8192), (5, 8192 + 2048), (6, 16384 + 2048), (7, 32768 + 2048)]
+    assert made.parts[-1].size == 4096 * 512 and made.parts[-1].uuid == "00000000-07"
+    if shutil.which("sfdisk", path="/usr/sbin:/sbin"):
+        seen = json.loads(call("/usr/sbin/sfdisk", "--json", tmp_path / "raw").stdout)["partitiontable"]["partitions"]
+        assert [row["start"] for row in seen] == [part.offset // 512 for part in made.parts]
+
+
+def test_a_chain_of_partitions_that_goes_in_circles_ends(tmp_path):
+    logical_disk(tmp_path / "disk", [8192, 16384, 24576], [16384, 24576, 16384])
+    with open(tmp_path / "disk", "rb") as file:
+        parts = ptable.read(file, 64 << 20)
+    assert len(parts) == 2 + ptable.LOGICAL_MAX
+
+
+@needs_qemu_img
 @needs_mke2fs
 def test_partitions_are_found_by_each_name_that_system_conf_may_use(tmp_path):
     """Those of an MBR have the disk's signature in theirs; a label may be the file system's."""
@@ -191,11 +281,23 @@ def test_partitions_are_found_by_each_name_that_system_conf_may_use(tmp_path):
     made = subject.Subject(disk)
     made.look(tmp_path)
     for wanted, number in ((f"PARTUUID={signature:08x}-02", 2), ("LABEL=userdata", 3), (f"UUID={identity}", 3),
-                           ("/dev/vda1", 1), ("LABEL=other", 0), ("/dev/vg/root", 0), ("/dev/vda11", 0)):
+                           ("/dev/vda1", 1), ("LABEL=other", 0), ("/dev/vg/root", 0), ("/dev/vda11", 0),
+                           ("/dev/mmcblk0p2", 2), ("/dev/nvme0n1p3", 3), ("/dev/nvme0n1", 0), ("/dev/mmcblk2", 0),
+                           ("/dev/vg/root-2", 0), ("/dev/dm-2", 0), ("/dev/md1", 0),
+                           ("/dev/disk/by-partlabel/root-2", 0), ("/dev/disk/by-partuuid/0a-2", 0),
+                           (f"/dev/disk/by-partuuid/{signature:08x}-02", 2), ("/dev/disk/by-label/userdata", 3),
+                           (f"/dev/disk/by-uuid/{identity}", 3), ("/dev/disk/by-id/mmc-CARD_0x1-part1", 1)):
         made.conf = {("state", "partition"): wanted}
         assert getattr(made.part("state"), "number", 0) == number, wanted
     made.conf = {("slot.a", "root"): "/dev/vg/a", ("slot.b", "root"): "/dev/vg/b"}
     assert {finding.id: finding.level for finding in diagnosis.of_disk(made)}["hidden"] == "note"
+
+
+def test_a_link_of_udev_is_the_name_that_it_is_made_of():
+    """With what no name of a file has."""
+    parts = [ptable.Part(1, "root 2", 0, 512), ptable.Part(2, "root-2", 512, 512)]
+    assert subject.locate(parts, "/dev/disk/by-partlabel/root\\x202", {}).number == 1
+    assert subject.locate(parts, "/dev/disk/by-partlabel/root-2", {}).number == 2
 
 
 @needs_qemu_img

@@ -12,6 +12,7 @@ from kbusage import remedy
 
 QCOW2 = b"QFI\xfb"
 MIB = 1 << 20
+SECTOR = 512
 
 
 class ImageError(Exception):
@@ -51,30 +52,40 @@ def overlay(base, path) -> Path:
     return Path(path)
 
 
+def _options(image, offset: int, size: int, form: str) -> str:
+    """What names bytes of the disk to qemu-img."""
+    name = str(image).replace(",", ",,")
+    return f"driver=raw,offset={offset},size={size},file.driver={form},file.file.driver=file,file.file.filename={name}"
+
+
 def read_range(image, offset: int, size: int, out) -> Path:
     """Bytes of the disk into a file, holes left as holes; also while a machine runs from it."""
     Path(out).unlink(missing_ok=True)
-    name = str(image).replace(",", ",,")
-    qemu_img("convert", "-U", "-O", "raw", "--image-opts",
-             f"driver=raw,offset={offset},size={size},file.driver={format_of(image)},file.file.driver=file,"
-             f"file.file.filename={name}", out)
+    qemu_img("convert", "-U", "-O", "raw", "--image-opts", _options(image, offset, size, format_of(image)), out)
     return Path(out)
 
 
-def table_of(image, out) -> Path:
-    """A sparse file that has the size of the disk and its first MiB: enough to read a partition table from."""
-    size = size_of(image)
-    read_range(image, 0, min(size // 512 * 512, MIB), out)
-    os.truncate(out, size)
-    return Path(out)
+class Reader:
+    """The disk that an image is, to be read as a file; `folder` is for what it fetches."""
+
+    def __init__(self, image, folder):
+        self.size, self._image, self._piece, self._at = size_of(image), image, Path(folder) / "piece", 0
+        self._head = self._fetch(0, MIB)        # where most of what is asked for lies
+
+    def _fetch(self, first: int, end: int) -> bytes:
+        end = min(end, self.size // SECTOR * SECTOR)
+        return read_range(self._image, first, end - first, self._piece).read_bytes() if first < end else b""
+
+    def seek(self, offset: int) -> None:
+        self._at = offset
+
+    def read(self, count: int) -> bytes:
+        first, end = self._at // SECTOR * SECTOR, -(-(self._at + count) // SECTOR) * SECTOR
+        data = self._head[first:end] if end <= MIB else self._fetch(first, end)
+        return data[self._at - first:][:count]
 
 
 def write_range(image, offset: int, source) -> None:
     """Puts the bytes of a file into an overlay that no machine uses now."""
-    if not shutil.which("qemu-io"):
-        raise ImageError(f"qemu-io: not found; {remedy('run')} (Debian: qemu-utils)")
-    length = os.stat(source).st_size
-    done = subprocess.run(["qemu-io", "-f", format_of(image), "-c", f"write -q -s {source} {offset} {length}",
-                           str(image)], text=True, capture_output=True, check=False)
-    if done.returncode != 0 or "rror" in done.stdout + done.stderr:
-        raise ImageError(f"{image}: unable to write: {(done.stderr or done.stdout).strip()[-500:]}")
+    qemu_img("convert", "-n", "-f", "raw", "--target-image-opts", source,
+             _options(image, offset, os.stat(source).st_size, format_of(image)))

@@ -2,7 +2,6 @@
 """What is tested: somebody's disk, and the kernel or the firmware that starts it. The disk is only read; each run
 has an overlay of its own."""
 
-import os
 import re
 import tempfile
 import uuid
@@ -25,6 +24,10 @@ OVMF = (("/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"),
 PVH = re.compile(rb"\x04\0\0\0.\0\0\0\x12\0\0\0Xen\0", re.S)     # the note by which QEMU starts an ELF
 DEFAULTS = {("state", "partition"): "PARTLABEL=keelboot-state", ("source.data", "partition"): "PARTLABEL=data",
             ("slot.a", "root"): "PARTLABEL=root-a", ("slot.b", "root"): "PARTLABEL=root-b"}
+# Links that udev makes, with \xNN for what is not in a name; and the kernel's names with the number of a partition.
+BY_KEY = re.compile(r"/dev/disk/by-(partlabel|partuuid|label|uuid)/(.+)")
+BY_BYTE = re.compile(r"\\x([0-9a-f]{2})")
+NUMBERED = re.compile(r"/dev/(?:(?:sd|vd|hd|xvd)[a-z]+|(?:mmcblk\d+|nvme\d+n\d+)p|disk/by-(?:id|path)/.+-part)(\d+)")
 WATCHDOG_S = 60         # what system.conf has if it says nothing
 
 
@@ -54,12 +57,11 @@ def seconds(text: str, default: int) -> int:
     return int(match[1]) * {"min": 60, "h": 3600}.get(match[2], 1) if match else default
 
 
-def read_table(image) -> list:
+def read_table(disk: images.Reader) -> list:
     """The partitions; in an MBR, too, each has the name that the kernel gives it."""
-    with open(image, "rb") as file:
-        parts = ptable.read(file, os.stat(image).st_size)
-        file.seek(440)
-        signature = int.from_bytes(file.read(4), "little")
+    parts = ptable.read(disk, disk.size)
+    disk.seek(440)
+    signature = int.from_bytes(disk.read(4), "little")
     return [part if part.uuid else replace(part, uuid=f"{signature:08x}-{part.number:02x}") for part in parts]
 
 
@@ -73,13 +75,16 @@ def ext4_names(head: bytes) -> dict:
 
 def locate(parts: list, wanted: str, names: dict):
     """The partition that system.conf names, or None. names: by number what ext4_names() found."""
+    if link := BY_KEY.fullmatch(wanted):
+        wanted = f"{link[1].upper()}={BY_BYTE.sub(lambda byte: chr(int(byte[1], 16)), link[2])}"
     kind, _, value = wanted.partition("=")
+    node = NUMBERED.fullmatch(wanted)
     for part in parts:
         if (kind == "PARTLABEL" and part.name == value) or (kind == "PARTUUID" and part.uuid == value.lower()):
             return part
         if kind in ("LABEL", "UUID") and names.get(part.number, {}).get(kind) == value:
             return part
-        if kind.startswith("/dev/") and re.search(rf"(?<!\d){part.number}$", kind):
+        if node and int(node[1]) == part.number:
             return part
     return None
 
@@ -107,8 +112,7 @@ class Subject:
     def look(self, folder: Path) -> None:
         """Reads the partition table and the initramfs."""
         try:
-            table = images.table_of(self.disk, folder / "table")
-            self.parts = read_table(table)
+            self.parts = read_table(images.Reader(self.disk, folder))
             for part in self.parts:
                 head = images.read_range(self.disk, part.offset, min(part.size, 4096), folder / "head").read_bytes()
                 self.names[part.number] = ext4_names(head)

@@ -2,8 +2,6 @@
 """What is in an initramfs: its archives, packed or not, one behind the other, as the kernel reads them."""
 
 import bz2
-import gzip
-import io
 import lzma
 import shutil
 import stat
@@ -13,6 +11,8 @@ from pathlib import Path
 
 HEAD = 110      # bytes of a newc header
 LIMIT = 2 << 30
+READERS = ((b"\x1f\x8b", lambda: zlib.decompressobj(16 + zlib.MAX_WBITS)), (b"\xfd7zXZ\0", lzma.LZMADecompressor),
+           (b"BZh", bz2.BZ2Decompressor), (b"\x5d\0\0", lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE)))
 PROGRAMS = ((b"\x28\xb5\x2f\xfd", ["zstd", "-dcq"]), (b"\x02\x21\x4c\x18", ["lz4", "-dcq"]),
             (b"\x89LZO", ["lzop", "-dcq"]))
 
@@ -21,26 +21,26 @@ class UnpackError(Exception):
     """Says why the archive cannot be read."""
 
 
-def _expand(data: bytes) -> bytes:
-    """What the packed archive at the beginning of data holds; what stands behind it is lost."""
-    try:
-        if data[:2] == b"\x1f\x8b":
-            return gzip.GzipFile(fileobj=io.BytesIO(data)).read(LIMIT)
-        if data[:6] == b"\xfd7zXZ\0":
-            return lzma.LZMADecompressor().decompress(data, LIMIT)
-        if data[:3] == b"BZh":
-            return bz2.BZ2Decompressor().decompress(data, LIMIT)
-        if data[:3] == b"\x5d\0\0":
-            return lzma.LZMADecompressor(format=lzma.FORMAT_ALONE).decompress(data, LIMIT)
-    except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
-        raise UnpackError(f"damaged: {error}") from None
+def _expand(data: bytes) -> tuple:
+    """What the packed archive at the beginning of data holds, and what stands behind it; behind those that a program
+    reads it is lost."""
+    for magic, make in READERS:
+        if data.startswith(magic):
+            reader = make()
+            try:
+                unpacked = reader.decompress(data, LIMIT)
+            except (OSError, EOFError, lzma.LZMAError, zlib.error) as error:
+                raise UnpackError(f"damaged: {error}") from None
+            if not reader.eof:
+                raise UnpackError("damaged: it is cut off, or too large")
+            return unpacked, reader.unused_data
     for magic, command in PROGRAMS:
         if data.startswith(magic):
             if not shutil.which(command[0]):
                 raise UnpackError(f"{command[0]}: not found, needed to read it; install the package that has it")
             done = subprocess.run(command, input=data, capture_output=True, check=False)
             if done.stdout:     # padding behind the archive makes some of them complain at the end
-                return done.stdout
+                return done.stdout, b""
             raise UnpackError(f"{command[0]}: {done.stderr.decode(errors='replace').strip()[-200:]}")
     raise UnpackError(f"not an initramfs: begins with {data[:6].hex()}")
 
@@ -79,21 +79,22 @@ def unpack(path) -> dict:
         if not data:
             break
         packed = data[:5] != b"07070"
-        data = _expand(data) if packed else data
+        data, behind = _expand(data) if packed else (data, b"")
         try:
             end = _entries(data, found)
         except ValueError:
             raise UnpackError("damaged: a header that is no header") from None
         if end == 0:
             raise UnpackError("not an initramfs: no cpio archive in it")
-        data = b"" if packed else data[end:]
+        data = behind if packed else data[end:]
     if not found:
         raise UnpackError("not an initramfs: no file in it")
     return found
 
 
 def append(initramfs, extra: bytes, out) -> Path:
-    """A copy of an initramfs with one more archive behind it; the kernel unpacks both."""
+    """A copy of an initramfs with one more archive behind it; the kernel unpacks both. Of lz4, only four zeros end the
+    first: else the kernel takes what follows for the length of a piece."""
     data = Path(initramfs).read_bytes()
-    Path(out).write_bytes(data + bytes(_pad(len(data))) + extra)
+    Path(out).write_bytes(data + bytes(_pad(len(data)) + 4) + extra)
     return Path(out)
