@@ -23,6 +23,7 @@ sys.path[:0] = [str(TOP / "qemu"), str(TOP / "qemu/imagetest.d"), str(TOP / "ini
 
 import accel            # noqa: E402
 import built            # noqa: E402
+import console          # noqa: E402
 import diagnosis        # noqa: E402
 import images           # noqa: E402
 import kbcpio           # noqa: E402
@@ -31,6 +32,7 @@ import page             # noqa: E402
 import ptable           # noqa: E402
 import releases         # noqa: E402
 import report           # noqa: E402
+import scenarios        # noqa: E402
 import show             # noqa: E402
 import subject          # noqa: E402
 import unpack           # noqa: E402
@@ -76,6 +78,17 @@ def test_a_file_that_cannot_be_used_is_no_usage_error(words, said, tmp_path):
     (tmp_path / "disk.img").write_bytes(b"x" * 5000)
     (tmp_path / "junk.conf").write_bytes(b"\xff\xfe\x80")
     assert said in call(IMAGETEST, *words, code=FAILURE, cwd=tmp_path).stderr
+
+
+def test_a_report_of_an_earlier_run_does_not_stay_behind_one_that_failed(tmp_path):
+    """A CI would show it for that of this run."""
+    names = ("index.html", "junit.xml", "report.json")
+    (tmp_path / "out").mkdir()
+    for name in names:
+        (tmp_path / "out" / name).write_text("passed")
+    (tmp_path / "out/mine.txt").touch()
+    call(IMAGETEST, "-o", "out", "no-such.img", code=FAILURE, cwd=tmp_path)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine.txt"]
 
 
 def test_help_names_each_scenario():
@@ -300,6 +313,29 @@ def test_a_link_of_udev_is_the_name_that_it_is_made_of():
     assert subject.locate(parts, "/dev/disk/by-partlabel/root-2", {}).number == 2
 
 
+def conf_on_disk(tmp_path, conf: bytes):
+    """A disk whose slot a has this system.conf."""
+    tree = tmp_path / "tree/etc/keelboot"
+    tree.mkdir(parents=True)
+    (tree / "system.conf").write_bytes(conf)
+    root = mkext4(tmp_path / "root.img", "4M", tmp_path / "tree")
+    Disk(seed="t").add("keelboot-state", "1M").add("root-a", "4M", root).add("root-b", "4M").build(tmp_path / "disk")
+    return tmp_path / "disk"
+
+
+@needs_qemu_img
+@needs_mke2fs
+@pytest.mark.parametrize("given, name", [("", "acme-box"), ("other-box", "other-box")])
+def test_an_option_goes_before_the_name_alone(given, name, tmp_path):
+    """What else the system.conf in a slot says counts with it, too."""
+    made = subject.Subject(conf_on_disk(tmp_path, CONF))
+    made.look(tmp_path)
+    lab_of = lab.Lab(made, releases.Releases(tmp_path, compatible=given), tmp_path, tmp_path)
+    lab.find_compatible(lab_of)
+    assert lab_of.releases.compatible == name
+    assert (made.watchdog_s, made.soak_s, made.conf["system", "tries"]) == (17, 120, "5")
+
+
 @needs_qemu_img
 @pytest.mark.parametrize("size", [1, 100, 512, 700, 5000])
 def test_a_disk_that_is_too_small_for_a_table_has_none(size, tmp_path):
@@ -404,6 +440,34 @@ def test_a_release_says_what_it_lacks(tmp_path):
     assert made.lacks("hang") == "" and "--bundle" in made.lacks("good")
     with pytest.raises(releases.ReleaseError):
         made.get("good")
+
+
+@needs_mke2fs
+def test_without_debugfs_the_test_says_what_to_install(tmp_path, monkeypatch):
+    root = mkext4(tmp_path / "root.img", "4M")
+    monkeypatch.setattr(releases.subprocess, "run", lambda *_, **__: (_ for _ in ()).throw(FileNotFoundError()))
+    with pytest.raises(lab.TROUBLE) as caught:
+        diagnosis.of_roots(root)
+    assert str(caught.value) == "debugfs: not found; install e2fsprogs"
+
+
+def test_of_several_kernels_the_newest_is_taken(tmp_path):
+    for version in ("6.1.0-9-amd64", "6.1.0-18-amd64", "5.10.0-30-amd64"):
+        (tmp_path / f"lib/modules/{version}").mkdir(parents=True)
+        (tmp_path / f"lib/modules/{version}/modules.dep").touch()
+        (tmp_path / "boot").mkdir(exist_ok=True)
+        (tmp_path / f"boot/vmlinuz-{version}").touch()
+    assert built.kernel_of(tmp_path, tmp_path).version == "6.1.0-18-amd64"
+
+
+def test_a_device_that_is_made_here_has_one_key_and_one_kernel(tmp_path):
+    """Whatever the system's own has: for more there is nothing on its disk."""
+    conf = b"[keyring]\nsignatures-required=2\n[loader]\nkind=grub\nenvironment=PARTLABEL=grubenv\n"
+    conf += b"[slot.a]\nroot=PARTLABEL=sys-a\nboot=PARTLABEL=boot-a\n"
+    seen = subject.settings({"etc/keelboot/system.conf": built.of_roots_alone(conf.decode()).encode(),
+                             "etc/keelboot/system.conf.d/zz-image-test.conf": built.LABELS.encode()})
+    assert seen["keyring", "signatures-required"] == "1" and seen["loader", "kind"] == "none"
+    assert seen["slot.a", "root"] == "PARTLABEL=root-a" and ("slot.a", "boot") not in seen
 
 
 def test_file_system_of_an_image_is_known(tmp_path):
@@ -635,6 +699,42 @@ def test_long_console_is_cut_at_its_beginning(tmp_path):
     text = report.log_text(Result("boot", log=str(log)))
     assert text.endswith("THE END") and "characters are left out" in text.splitlines()[0]
     assert len(text) < report.LOG_MOST + 100
+
+
+@pytest.mark.parametrize("cause, how", [("guest", "Ctrl-Alt-Del"), ("watchdog", "")])
+def test_a_shutdown_that_the_watchdog_ends_is_none(cause, how):
+    """It hung: nothing was shut down in order."""
+    vm = types.SimpleNamespace(boots=[types.SimpleNamespace(cause="power-on")], ended=lambda: "",
+                               console=console.Console())
+    vm.power_button = None
+    vm.press = lambda _: vm.boots.append(types.SimpleNamespace(cause=cause))
+    run = types.SimpleNamespace(vm=vm, doing=lambda _: None, left=lambda: 1.0, off=lambda: None, notes=[])
+    run.note = run.notes.append
+    assert Run.shut_down(run) == how
+    assert "hung" in run.notes[0] if not how else run.notes == ["shut down by Ctrl-Alt-Del"]
+
+
+def test_what_an_install_says_of_a_slot_is_no_trial():
+    """There the power would be cut in the install, and not on trial."""
+    install = "keelboot-apply: install: slot b: version 2.0: writing\n" \
+              "keelboot: slot b: 1.0, bad\nkeelboot: slot a: 1.0, trial\n"
+    assert not scenarios.on_trial(install, "b")
+    assert scenarios.on_trial(f"{install}keelboot: slot b: 2.0, trial, tries left: 2\n", "b")
+
+
+@pytest.mark.parametrize("conf, paired", [
+    ({}, False), ({("loader", "kind"): "none", ("slot.a", "boot"): "PARTLABEL=boot-a"}, False),
+    ({("loader", "kind"): "grub"}, False), ({("loader", "kind"): "kexec"}, True),
+    ({("loader", "kind"): "grub", ("slot.a", "boot"): "PARTLABEL=boot-a"}, True)])
+def test_a_device_with_a_kernel_for_each_slot_gets_no_release(conf, paired, monkeypatch):
+    """It would restart by itself, and fail."""
+    run = types.SimpleNamespace(name="update", subject=subject.Subject(Path("none"), conf=conf), doing=lambda _: None)
+    run.lab = types.SimpleNamespace(releases=releases.Releases(Path("none"), compatible="acme"))
+    with pytest.raises(Skipped) as caught:
+        scenarios.play(run, lambda _: None)
+    assert ("[loader] kind=" in str(caught.value)) == paired
+    run.name = "watchdog"
+    scenarios.play(run, lambda _: None)
 
 
 # ---------------------------------------------------------------- playing

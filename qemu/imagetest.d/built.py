@@ -20,7 +20,7 @@ MIB = 1 << 20
 COMPATIBLE = "image-test"
 WATCHDOG = 20           # seconds, if the system says nothing else
 MODULES = ("virtio", "usb", "sd", "ext4", "vfat")
-# The disk that is made here has these labels, whatever the system's own has.
+# The disk that is made here has these labels, one key, and one kernel for all, whatever the system's own has.
 LABELS = """\
 [state]
 partition=PARTLABEL=keelboot-state
@@ -32,6 +32,10 @@ root=PARTLABEL=root-b
 partition=PARTLABEL=data
 [source.media]
 enabled=yes
+[keyring]
+signatures-required=1
+[loader]
+kind=none
 """
 # Of file systems beside ext4: where they have it.
 MAGIC = {"squashfs": (0, b"hsqs"), "erofs": (1024, b"\xe2\xe1\xf5\xe0"), "btrfs": (0x10040, b"_BHRfS_M"),
@@ -102,12 +106,21 @@ def _tree(root: Path, folder: Path) -> Path:
     return tree
 
 
+def version_of(image: Path) -> str:
+    return image.parent.name if image.name == "vmlinuz" else image.name.removeprefix("vmlinuz-")
+
+
+def by_version(image: Path) -> list:
+    """6.1.0-9 comes before 6.1.0-18."""
+    return [int(word) if word.isdigit() else word for word in re.split(r"(\d+)", version_of(image))]
+
+
 def kernel_of(root: Path, folder: Path):
     """The kernel that a root brings with its modules, or None."""
     tree = _tree(root, folder)
     found = [*(tree / "boot").glob("vmlinuz-*"), *(tree / "usr/lib/modules").glob("*/vmlinuz")]
-    for image in sorted(found, reverse=True):
-        version = image.parent.name if image.name == "vmlinuz" else image.name.removeprefix("vmlinuz-")
+    for image in sorted(found, key=by_version, reverse=True):
+        version = version_of(image)
         for modules in (tree / "usr/lib/modules" / version, tree / "lib/modules" / version):
             if modules.is_dir():
                 return given_kernel(image, modules, folder)
@@ -169,6 +182,11 @@ def initramfs_of(device: Built, image: Path, bus: str, conf: dict) -> Path:
     return device.initramfs("--module", "i6300esb", "--level", "1", "--conf-dir", labels, modules=(*MODULES, *more))
 
 
+def of_roots_alone(conf: str) -> str:
+    """Without the kernels of slots: the disk that is made here has no partition for them."""
+    return re.sub(r"(?m)^[ \t]*(boot|initrd)[ \t]*[=:].*\n?", "", conf)
+
+
 def build(args, folder: Path, tell) -> tuple:
     """(Subject, Releases' image, device): made of args.roots."""
     folder = Path(tempfile.mkdtemp(dir=folder, prefix="device-"))
@@ -180,6 +198,7 @@ def build(args, folder: Path, tell) -> tuple:
     conf = args.conf.read_text() if args.conf else next(filter(None, (read_text(old, name) for name in CONFS)), "") or \
         CONF.format(compatible=COMPATIBLE, watchdog=WATCHDOG, tries=3, count="never")
     largest = max(first.stat().st_size, second.stat().st_size)
+    conf = of_roots_alone(conf)
     device = Built(folder, kernel, conf, (-(-largest // MIB) + 4) * MIB, largest + 32 * MIB)
     disk = device.make(first, "disk")
     subject = Subject(disk, kernel.vmlinux, initramfs_of(device, first, args.bus, settings({CONFS[0]: conf.encode()})),

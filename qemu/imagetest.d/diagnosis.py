@@ -241,7 +241,8 @@ def of_first(subject, boot, good: bool, shutdown: str) -> list:
                              "the system must call `keelboot health` once it is up: keelboot-mark-good.service, or "
                              "keelboot.init"))
     if not shutdown:
-        found.append(Finding("no-shutdown", "warning", "it reacts neither to Ctrl-Alt-Del nor to the power button",
+        found.append(Finding("no-shutdown", "warning", "no orderly shutdown: it reacts neither to Ctrl-Alt-Del nor to "
+                             "the power button, or hangs in it until the watchdog ends it",
                              "power was cut instead; an orderly shutdown calls keelboot mark clean"))
     if boot.up.startswith("it was quiet"):
         found.append(Finding("no-login", "note", "its console shows no login: quiet was taken for up",

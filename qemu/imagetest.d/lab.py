@@ -17,14 +17,14 @@ import unpack
 from drives import DriveError
 from kbdisk import DiskError
 from machine import ExpectError, MachineError, QmpError
-from releases import Releases, is_ext4
+from releases import ReleaseError, Releases, is_ext4
 from scenario import Failed, Result, Run, Skipped, slot_in
 from scenarios import SCENARIOS, play
 from subject import SubjectError, settings
 
 FIRST = "boot"          # the scenario that goes before all others
-TROUBLE = (MachineError, ExpectError, QmpError, DriveError, DiskError, images.ImageError, SubjectError,
-           kbtools.ToolError, OSError, RuntimeError)
+TROUBLE = (MachineError, ExpectError, QmpError, DriveError, DiskError, images.ImageError, ReleaseError,
+           SubjectError, kbtools.ToolError, OSError, RuntimeError)
 
 
 @dataclass
@@ -78,18 +78,15 @@ def use_keys(lab: Lab, keys: list) -> None:
 
 
 def find_compatible(lab: Lab) -> None:
-    """compatible= of the device, from its initramfs or from a slot."""
+    """compatible= of the device, from its initramfs or from a slot, and with it what else system.conf says there. An
+    option goes before the name alone."""
     subject, name = lab.subject, ("system", "compatible")
-    if lab.releases.compatible or subject.conf.get(name):
-        lab.releases.compatible = lab.releases.compatible or subject.conf[name].split(",")[0].strip()
-        return
-    for part in subject.slots().values():
-        files = subject.read_files(part, ["etc/keelboot/system.conf", "usr/lib/keelboot/system.conf"])
-        conf = settings(files)
+    for part in [] if name in subject.conf else subject.slots().values():
+        conf = settings(subject.read_files(part, ["etc/keelboot/system.conf", "usr/lib/keelboot/system.conf"]))
         if name in conf:
             subject.conf = {**conf, **subject.conf}
-            lab.releases.compatible = conf[name].split(",")[0].strip()
-            return
+            break
+    lab.releases.compatible = lab.releases.compatible or subject.conf.get(name, "").split(",")[0].strip()
 
 
 # ---------------------------------------------------------------- the first boot

@@ -153,7 +153,7 @@ class Run:
         self.vm.start()
 
     def shut_down(self) -> str:
-        """In order, and off: by Ctrl-Alt-Del, else by the power button; how, or "" if it reacted to neither."""
+        """In order, and off: by Ctrl-Alt-Del, else by the power button; how, or "" if it reacted to neither or hung."""
         vm = self.vm
         for how, press in (("Ctrl-Alt-Del", lambda: vm.press("ctrl-alt-delete")), ("power button", vm.power_button)):
             count = len(vm.boots)
@@ -161,6 +161,10 @@ class Run:
             press()
             if vm.console.wait_for(lambda: len(vm.boots) > count or vm.ended(),
                                    min(SHUTDOWN, self.left() / PATIENCE)):
+                if len(vm.boots) > count and vm.boots[-1].cause == "watchdog":
+                    self.note(f"the shutdown by {how} hung until the watchdog ended it")
+                    self.off()
+                    return ""
                 self.note(f"shut down by {how}")
                 self.off()
                 return how

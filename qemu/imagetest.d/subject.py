@@ -140,6 +140,13 @@ class Subject:
         return {letter: part for letter, part in found.items() if part}
 
     @property
+    def pairs(self) -> bool:
+        """Whether each slot has a kernel of its own, which the device restarts into."""
+        kind = self.conf.get(("loader", "kind"), "none")
+        return kind == "kexec" or kind != "none" and any(
+            section.startswith("slot.") and key == "boot" for section, key in self.conf)
+
+    @property
     def watchdog_s(self) -> int:
         return seconds(self.conf.get(("watchdog", "timeout"), ""), WATCHDOG_S)
 
