@@ -382,6 +382,16 @@ def test_variables_of_uefi_take_a_module(make, modules, tmp_path, kind):
     assert "efivarfs" not in make(*loader_conf(tmp_path, f"kind={kind}"), "--modules-dir", modules).stderr
 
 
+def test_parameters_of_a_driver_that_is_built_in_are_no_loss_without_a_word(make, modules):
+    """The kernel takes them from its command line alone."""
+    options = ("--modules-dir", modules, "--module", "base:a=1")
+    assert "command line" not in make(*options, "--module", "virtio-pci").stderr
+    said = make(*options, "--module", "virtio-pci:force_legacy=1 x=2").stderr
+    assert said.count("command line") == 1
+    assert "warning: --module virtio-pci:force_legacy=1 x=2: virtio-pci is built into this kernel; write onto its " \
+        "command line: virtio_pci.force_legacy=1 virtio_pci.x=2\n" in said
+
+
 @pytest.fixture(name="measuring")
 def make_measuring(static, modules, tmp_path):
     """Options for an image that measures."""
@@ -484,6 +494,16 @@ def test_an_image_goes_where_a_link_leads(make, tmp_path):
     assert link.is_symlink()
     assert target.read_bytes()[:4] != b"olde"
     assert make("-o", tmp_path, expect=1).stderr == f"mkinitramfs: {tmp_path}: is a folder; name a file in it\n"
+
+
+def test_no_device_is_replaced_by_an_image(make, tmp_path):
+    """As root, a file took the place of the node; the disk was not written."""
+    os.mkfifo(tmp_path / "node")
+    (tmp_path / "link").symlink_to("node")
+    for name in ("node", "link"):
+        said = make("-o", tmp_path / name, expect=1).stderr
+        assert said == f"mkinitramfs: {tmp_path}/{name}: no regular file, and not replaced by one; name a file\n"
+        assert stat.S_ISFIFO((tmp_path / name).stat().st_mode)
 
 
 def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
@@ -924,6 +944,20 @@ def test_more_keys_than_a_device_takes_are_refused(tmp_path, folder):
     (tmp_path / folder / "16.pem").write_text(KEY)
     assert "17 keys, and a device that finds more than 16 trusts none" in refused(tmp_path)
     assert f"#define KEYRING_KEYS_MAX {kbimage.KEYS_MAX}\n" in (TOP / "update/keys/keyring.h").read_text()
+
+
+def test_a_program_on_a_file_system_that_runs_none_is_one(tmp_path, monkeypatch, static):
+    """Mounted noexec, access(2) says no of each file; in the image they run."""
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    (tmp_path / "hooks/post-mount.d").mkdir(parents=True)
+    shutil.copy(static / "static", tmp_path / "hooks/post-mount.d/check")
+    (tmp_path / "text").touch()
+    packed = kbcpio.Archive(0)
+    image = kbimage.Image(packed)
+    assert image.hooks(tmp_path / "hooks") == 1
+    image.add(f"{static / 'static'}:/bin/tool")
+    image.add(f"{tmp_path / 'text'}:/text")
+    assert [path for path, _, _ in image.programs] == [f"{kbimage.HOOKS}/post-mount.d/check", "/bin/tool"]
 
 
 def test_hooks_that_cannot_run_are_refused(make, tmp_path, static):

@@ -51,6 +51,24 @@ def read(path: Path, what: str) -> bytes:
         raise ImageError(f"{path}: {error.strerror}; needed as {what}") from None
 
 
+def check_target(path: Path) -> None:
+    """What is written takes the place of what is there: of a device's node, nothing would be left."""
+    if not path.parent.is_dir():
+        raise ImageError(f"{path}: its folder {path.parent} is missing; create it first")
+    if path.is_dir():
+        raise ImageError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not path.is_file():
+        raise ImageError(f"{path}: no regular file, and not replaced by one; name a file")
+
+
+def _is_executable(path) -> bool:
+    """By its mode: what lies on a file system that is mounted noexec runs in the image, too."""
+    try:
+        return bool(os.stat(path).st_mode & 0o111)
+    except OSError:
+        return False
+
+
 def shipped(folder: Path) -> list:
     """The names of the checks that come with Keelboot."""
     return sorted(file.name for file in Path(folder).glob("*") if file.suffix != ".sh")
@@ -210,7 +228,7 @@ class Image:
             for file in sorted(stage.iterdir()):
                 if file.name.startswith(".") or file.name.endswith("~"):
                     continue
-                if not file.is_file() or not os.access(file, os.X_OK):
+                if not file.is_file() or not _is_executable(file):
                     raise ImageError(f"{file}: not executable; chmod +x it, or take it out of "
                                      f"{stage}")
                 self._hook(stage.name, file.name, file, read(file, "a hook"))
@@ -297,7 +315,7 @@ class Image:
                 self._add_file(entry, f"{target}/{entry.name}")
 
     def _add_file(self, source: Path, target: str) -> None:
-        if os.access(source, os.X_OK):
+        if _is_executable(source):
             self.program(target, source, read(source, "--add"))
         else:
             self.archive.file(target, read(source, "--add"), source=str(source))

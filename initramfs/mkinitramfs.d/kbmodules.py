@@ -127,6 +127,12 @@ class Modules:
     def is_builtin(self, name: str) -> bool:
         return normal(name) in self.builtin
 
+    def lost(self, params: dict) -> list:
+        """What is to be said of parameters for modules that are built in: nothing in the image carries them."""
+        return [f"--module {name}:{text}: {name} is built into this kernel; write onto its command line: "
+                + " ".join(f"{normal(name)}.{word}" for word in text.split())
+                for name, text in params.items() if text.strip() and self.is_builtin(name) and not self.known(name)]
+
     def builtin_of(self, sets: list, others: list) -> list:
         """What is wanted, and built into this kernel."""
         table, wanted = read_sets(), list(others)
