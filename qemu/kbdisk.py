@@ -71,6 +71,13 @@ def _tool(*command, stdin=None) -> str:
     return result.stdout
 
 
+def check_target(path) -> None:
+    """An image is a file that takes the place of what is there: of a device's node, nothing would be left."""
+    if os.path.lexists(path) and not Path(path).is_file():
+        raise DiskError(f"{path}: no regular file, and not replaced by one; name a file, and copy that onto a device "
+                        "with dd")
+
+
 def _fresh(path, size: int) -> None:
     with open(path, "wb") as file:
         file.truncate(size)
@@ -324,6 +331,7 @@ class Disk:
     def build(self, path) -> list:
         """Writes the image (replacing `path` at the end only) and returns the list of Part."""
         path = Path(path)
+        check_target(path)
         end = max((p.offset + p.size for p, _ in self.parts), default=self.align)
         tail = ptable.gpt_overhead(self.sector) if self.table == "gpt" else 0
         size = self.size or self._aligned(end + tail)

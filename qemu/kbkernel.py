@@ -32,7 +32,8 @@ DEFAULT_DIR = (HERE.parent / "build" if (HERE.parent / "Makefile").exists()
                else Path(CACHE, "keelboot")) / "kernel"
 
 
-ASKED = "asked"     # a file in such a folder: the package that was asked for
+ASKED = "asked"     # a file in such a folder: package, processor and suite that were asked for
+OWN_SUITE = "this system's suite"
 
 
 class KernelError(Exception):
@@ -80,6 +81,8 @@ def extract_vmlinux(bzimage: Path, vmlinux: Path) -> None:
     setup_sectors = data[0x1f1] or 4
     offset, length = struct.unpack_from("<II", data, 0x248)
     start = (setup_sectors + 1) * 512 + offset
+    if length < 4 or start + length > len(data):
+        raise KernelError(f"{bzimage}: cut off: {len(data)} bytes of {start + length}")
     # The build appends the unpacked size, 4 bytes, to the payload; not every tool stands trailing
     # bytes.
     payload = data[start:start + length - 4]
@@ -213,24 +216,34 @@ def folder_of(arch: str) -> Path:
     return DEFAULT_DIR if arch == "amd64" else DEFAULT_DIR / arch
 
 
-def _check_asked(folder: Path, package: str, arch: str) -> None:
-    """A folder has the kernels of one package: of another one, the kernel that is here would be given for it."""
+def _asked(folder: Path, arch: str) -> list:
+    """[package, processor, suite] of what is in a folder; "" is not known: an older version wrote the package alone."""
     file = folder / ASKED
-    here = file.read_text().strip() if file.is_file() else PACKAGES[arch]
-    if package and package != here:
-        raise KernelError(f"{folder} has the kernel of {here}; for {package}, name another folder: --dir FOLDER")
+    words = file.read_text().strip().split(" ", 2) if file.is_file() else []
+    if len(words) == 3:
+        return words
+    package = words[0] if words else PACKAGES[arch]
+    return [package, next((one for one, name in PACKAGES.items() if name == package), ""), ""]
+
+
+def _check_asked(folder: Path, package: str, arch: str, suite: str) -> None:
+    """A folder has the kernels of one package, processor and suite: for another one, the kernel that is here would be
+    given."""
+    for wanted, here in zip((package, arch, suite), _asked(folder, arch)):
+        if wanted and here and wanted != here:
+            raise KernelError(f"{folder} has the kernel of {here}; for {wanted}, name another folder: --dir FOLDER")
 
 
 def get(folder=None, package: str = "", deb=None, update: bool = False, suite: str = "", arch: str = "amd64") -> Kernel:
     """The unpacked kernel in `folder`; fetches it if it is missing, or if `update`. Safe to run
     twice at the same time. `deb`: unpack this package file instead of asking apt. `suite`: of another
     one than the system uses. arch: for another processor."""
-    folder, asked = Path(folder or folder_of(arch)).resolve(), package
+    folder, asked = Path(folder or folder_of(arch)).resolve(), (package, arch, suite)
     package = package or PACKAGES[arch]
     suite = suite or (PROCESSORS[arch].suite if arch in PROCESSORS else "")
     kernel = _known(folder)
     if kernel and not deb:
-        _check_asked(folder, asked, arch)
+        _check_asked(folder, *asked)
     if kernel and not update and not deb:
         return kernel
     folder.mkdir(parents=True, exist_ok=True)
@@ -240,10 +253,11 @@ def get(folder=None, package: str = "", deb=None, update: bool = False, suite: s
         if kernel and not update and not deb:
             return kernel
         if deb:
+            (folder / ASKED).unlink(missing_ok=True)
             return _unpack(Path(deb).resolve(), Path(deb).name.split("_")[0], folder)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as work:
             name = _fetch(package, Path(work), folder / "apt", suite, arch)
-            (folder / ASKED).write_text(f"{package}\n")
+            (folder / ASKED).write_text(f"{package} {arch} {suite or OWN_SUITE}\n")
             found = next(Path(work).glob("*.deb"))
             if kernel and kernel.package == f"{name}={found.name.split('_')[1]}":
                 return kernel

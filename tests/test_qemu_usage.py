@@ -4,15 +4,19 @@
 import contextlib
 import importlib.machinery
 import importlib.util
+import json
 import os
 import re
+import stat
 import subprocess
+import sys
 import types
 
 import kbkernel
 import pytest
 from cli_device import TOP, USAGE, call
 from console import Console
+from qmp import QmpError
 
 QEMU = TOP / "qemu"
 
@@ -40,6 +44,59 @@ def test_an_argument_that_nobody_knows_is_a_usage_error(program):
 @pytest.mark.parametrize("program, args", [("run", []), ("run", ["--dry-run"]), ("bootloop", ["--mark", "login:"])])
 def test_a_machine_with_nothing_to_boot_says_what_to_give(program, args):
     assert f"qemu/{program}: nothing to boot: missing option: --initrd FILE, --disk FILE" in usage(program, *args)
+
+
+@pytest.mark.parametrize("option, number", [("--boots", "0"), ("--boots", "-3"), ("--timeout", "0")])
+def test_no_boot_is_no_success(option, number):
+    """A CI that counts them wrongly would pass without one."""
+    told = usage("bootloop", "--initrd", QEMU / "run", "--mark", "x", option, number)
+    assert "qemu/bootloop: --boots, --timeout: expected a positive number" in told
+
+
+class Loop:
+    """A machine for bootloop that says "login: " in each boot; lost: what it is asked for when QEMU is gone."""
+
+    def __init__(self, lost):
+        self.boots, self.text, self.running, self.lost = [], "", True, lost
+        self.console = types.SimpleNamespace(wait_for=lambda condition, _: condition())
+        self.start()
+
+    def start(self):
+        number, start = len(self.boots) + 1, len(self.text)
+        self.boots.append(types.SimpleNamespace(number=number, cause="reset", at=0.0, start=start))
+        self.text += "login: "
+
+    def ended(self):
+        return ""
+
+    def wait_boot(self, number, _):
+        return self.boots[number - 1]
+
+    def writes(self):
+        if self.lost == "writes":
+            raise QmpError("query-blockstats: QEMU is gone")
+        return {"disk": 3}
+
+    def reset(self):
+        if self.lost == "reset" and len(self.boots) == 2:
+            raise QmpError("system_reset: QEMU is gone")
+        self.start()
+
+
+@pytest.mark.parametrize("lost, code, boots, complaint", [
+    ("", 0, 3, ""), ("writes", 0, 3, ""), ("reset", 1, 2, "qemu/bootloop: system_reset: QEMU is gone\n")])
+def test_boots_count_though_the_machine_is_lost_later(lost, code, boots, complaint, monkeypatch, capsys):
+    """Hours of them may stand behind it."""
+    bootloop = load("bootloop")
+    monkeypatch.setattr(bootloop.options, "make", lambda _: contextlib.nullcontext(Loop(lost)))
+    words = ("--initrd", str(QEMU / "run"), "--mark", "login", "--boots", "3", "--then", "reset", "--json", "--quiet")
+    monkeypatch.setattr(sys, "argv", ["bootloop", *words])
+    assert bootloop.main() == code
+    told = capsys.readouterr()
+    seen = json.loads(told.out)
+    assert (seen["complete"], len(seen["boots"])) == (boots, boots)
+    assert seen["boots"][0]["writes"] == (None if lost == "writes" else {"disk": 3})
+    assert told.err == complaint
 
 
 def test_a_kernel_of_another_suite_has_a_folder_of_its_own():
@@ -106,12 +163,61 @@ def test_a_stick_that_does_not_fit_leaves_nothing(tmp_path):
     assert (tmp_path / "stick.img").stat().st_size == 8 << 20
 
 
+@pytest.mark.parametrize("words", [["--part", "a:1M"], ["--fs", "vfat:", "--size", "1M"]])
+def test_no_device_is_replaced_by_an_image_of_a_disk(words, tmp_path):
+    """As root, a file took the place of the node; the disk was not written."""
+    os.mkfifo(tmp_path / "node")
+    told = call(QEMU / "mkdisk", tmp_path / "node", *words, code=1, timeout=60).stderr
+    assert told == (f"qemu/mkdisk: {tmp_path}/node: no regular file, and not replaced by one; name a file, and copy "
+                    "that onto a device with dd\n")
+    assert stat.S_ISFIFO((tmp_path / "node").stat().st_mode) and len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_kernel_of_another_package_has_a_folder_of_its_own():
     """Else the one that is there would be taken for it."""
     kbkernel.get()
     told = call(QEMU / "kernel", "--package", "linux-image-rt-amd64", "--print", code=1, timeout=60).stderr
     assert "for linux-image-rt-amd64, name another folder: --dir FOLDER" in told
     call(QEMU / "kernel", "--package", "linux-image-amd64", "--print", timeout=60)
+
+
+@pytest.mark.parametrize("asked, options, said", [
+    ("linux-image-amd64 amd64 this system's suite", {}, ""),
+    ("linux-image-amd64 amd64 this system's suite", {"arch": "arm64"}, "of amd64; for arm64"),
+    ("linux-image-amd64 amd64 this system's suite", {"suite": "trixie"}, "of this system's suite; for trixie"),
+    ("linux-image-arm64 arm64 trixie", {"arch": "arm64"}, ""),
+    ("linux-image-arm64 arm64 trixie", {}, "of arm64; for amd64"),
+    ("linux-image-arm64 arm64 trixie", {"arch": "arm64", "suite": "bookworm"}, "of trixie; for bookworm"),
+    ("linux-image-arm64 arm64 trixie", {"arch": "arm64", "suite": "trixie"}, ""),
+    ("linux-image-rt-amd64", {"suite": "trixie"}, ""),          # of an older version, which did not write them
+    ("linux-image-arm64", {}, "of arm64; for amd64")])
+def test_a_folder_has_the_kernel_of_one_processor_and_suite(asked, options, said, tmp_path):
+    """Another one would be given, without a word."""
+    version = "6.1.0-1"
+    for name in (f"{version}/boot/vmlinux-{version}", f"{version}/boot/vmlinuz-{version}",
+                 f"{version}/lib/modules/{version}/modules.dep"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "current").write_text(f"{version} package=1\n")
+    (tmp_path / "asked").write_text(f"{asked}\n")
+    if not said:
+        assert kbkernel.get(tmp_path, **options).version == version
+        return
+    with pytest.raises(kbkernel.KernelError) as caught:
+        kbkernel.get(tmp_path, **options)
+    assert f"has the kernel {said}, name another folder: --dir FOLDER" in str(caught.value)
+
+
+def test_a_kernel_that_is_cut_off_is_refused(tmp_path):
+    """In the middle of a copy, for example."""
+    head = bytearray(0x260)
+    head[0x202:0x208] = b"HdrS\x0f\x02"
+    head[0x1f1] = 1
+    head[0x248:0x250] = (0).to_bytes(4, "little") + (9000).to_bytes(4, "little")
+    for size in (0x260, 1024, 1024 + 8999):
+        (tmp_path / "vmlinuz").write_bytes(bytes(head).ljust(size, b"\x1f"))
+        told = call(QEMU / "kernel", "--extract", tmp_path / "vmlinuz", tmp_path / "vmlinux", code=1, timeout=60).stderr
+        assert told == f"qemu/kernel: {tmp_path}/vmlinuz: cut off: {size} bytes of {1024 + 9000}\n"
 
 
 @pytest.mark.parametrize("word", ["DESTDIR", "PREFIX"])
