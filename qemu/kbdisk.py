@@ -184,7 +184,7 @@ def ext4_read(image, name: str, offset: int = 0) -> bytes:
     with tempfile.TemporaryDirectory() as temp:
         out = Path(temp) / "out"
         where = f"{image}?offset={offset}" if offset else image
-        _tool("debugfs", "-R", f'dump "{name}" {out}', where)
+        _tool("debugfs", "-R", f'dump "{name}" "{out}"', where)
         if not out.is_file():
             raise DiskError(f"{image}: has no file {name}")
         return out.read_bytes()

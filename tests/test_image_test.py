@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import types
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
@@ -34,11 +35,12 @@ import releases         # noqa: E402
 import report           # noqa: E402
 import scenarios        # noqa: E402
 import show             # noqa: E402
+import stage            # noqa: E402
 import subject          # noqa: E402
 import unpack           # noqa: E402
 import watch            # noqa: E402
-from kbdisk import Disk, mkext4      # noqa: E402
-from scenario import Failed, Result, Run, Skipped  # noqa: E402
+from kbdisk import Disk, ext4_read, mkext4      # noqa: E402
+from scenario import Failed, Result, Run, Skipped, state_of  # noqa: E402
 from scenarios import NEEDS, SCENARIOS         # noqa: E402
 
 needs_qemu_img = pytest.mark.skipif(not shutil.which("qemu-img"), reason="qemu-utils is not installed")
@@ -241,6 +243,38 @@ def test_more_than_two_gib_are_written_from_a_folder_with_a_blank(tmp_path):
     assert begin == bytes(4096) + b"n" * 512 + bytes(8192 - 4608)
     end = images.read_range(disk, (1 << 20) + size - 512, 1024, folder / "end").read_bytes()
     assert end == b"e" * 512 + bytes(512)
+
+
+@needs_qemu_img
+@needs_mke2fs
+def test_a_release_is_made_and_staged_in_a_folder_with_a_blank(tmp_path, monkeypatch):
+    """TMPDIR may have one; debugfs takes its words apart at blanks."""
+    folder, keelboot = tmp_path / "my folder", TOP / "build/keelboot"
+    (folder / "tree/sbin").mkdir(parents=True)
+    (folder / "tree/sbin/init").write_text("#!/bin/sh")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    root, data = mkext4(folder / "root.img", "4M", folder / "tree"), mkext4(folder / "data.img", "8M")
+    with open(folder / "state.img", "wb") as file:
+        file.truncate(16 << 20)
+    call(keelboot, "state", "init", "--slots", "2", "--trial", "a", "--version", "1", "--sequence", "1",
+         folder / "state.img")
+    call(keelboot, "key", "generate", "-o", folder / "test")
+    Disk(seed="t").add("keelboot-state", "16M", folder / "state.img").add("data", "8M", data).add(
+        "root-a", "4M", root).add("root-b", "4M").build(folder / "disk.img")
+    made = subject.Subject(folder / "disk.img")
+    made.look(folder)
+    lab_of = lab.Lab(made, releases.Releases(folder, compatible="acme", root=root), folder, folder)
+    lab.use_keys(lab_of, [folder / "test.key"])
+    lab_of.releases.sequence = 1
+    run = types.SimpleNamespace(disk=images.overlay(folder / "disk.img", folder / "above"), lab=lab_of, subject=made,
+                                folder=folder)
+    stage.stage(run)
+    part = made.part("source.data")
+    written = images.read_range(run.disk, part.offset, part.size, folder / "written")
+    path = state_of(run.disk, made.part("state"), folder)["staged"]["path"]
+    assert ext4_read(written, path.removeprefix("/data/")) == (folder / "test-good.keel").read_bytes()
+    lab_of.releases.get("hang")
+    assert ext4_read(folder / "root-hang.img", "sbin/init")[:4] == b"\x7fELF"
 
 
 def logical_disk(path, starts, links) -> None:

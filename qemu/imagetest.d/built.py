@@ -102,7 +102,7 @@ def _tree(root: Path, folder: Path) -> Path:
     if is_ext4(root):
         for place in ("boot", "usr/lib/modules", "lib/modules"):
             (tree / place).parent.mkdir(parents=True, exist_ok=True)
-            debugfs(root, [f"rdump /{place} {(tree / place).parent}"])
+            debugfs(root, [f'rdump /{place} "{(tree / place).parent}"'])
     return tree
 
 

@@ -130,7 +130,7 @@ class Releases:
         there = [path for path in INITS if "Inode:" in debugfs(out, [f"stat /{path}"])]
         lines = []
         for path in there:
-            lines += [f"rm /{path}", f"write {init} /{path}", f"sif /{path} mode 0100755"]
+            lines += [f"rm /{path}", f'write "{init}" /{path}', f"sif /{path} mode 0100755"]
         said = debugfs(out, lines, write=True)
         if not there:
             raise ReleaseError("the system has no init that could be replaced")

@@ -57,9 +57,9 @@ def _staged(run, bundle: Path, state: Path) -> tuple:
 def _put(image: Path, top: Path, file: Path) -> None:
     """Copies `file`, below the folder `top`, into an ext4 image."""
     name = file.relative_to(top)
-    lines = [f"mkdir /{parent}" for parent in reversed(name.parents) if str(parent) != "."]
-    said = debugfs(image, [*lines, f"write {file} /{name}"], write=True)
-    if f"Size: {file.stat().st_size}" not in debugfs(image, [f"stat /{name}"]):
+    lines = [f'mkdir "/{parent}"' for parent in reversed(name.parents) if str(parent) != "."]
+    said = debugfs(image, [*lines, f'write "{file}" "/{name}"'], write=True)
+    if f"Size: {file.stat().st_size}" not in debugfs(image, [f'stat "/{name}"']):
         raise StageError(f"it does not fit onto the data partition: {said.strip().splitlines()[-1][:200]}")
 
 
