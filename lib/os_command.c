@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum kb_err os_command_signal(pid_t pid, int sig)
@@ -25,26 +26,41 @@ pid_t os_command_pid(void)
 	return getpid();
 }
 
-bool os_command_is(const char *name)
+static bool is_program(const char *path)
 {
-	const char *dir = getenv("PATH");
-	char path[PATH_MAX];
+	struct stat st;
 
-	if (dir == NULL)
-		dir = "/bin:/usr/bin"; /* as execvp() */
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+static bool find_in(const char *dirs, const char *name, char path[PATH_MAX])
+{
 	/* bound: the length of PATH */
-	for (size_t n; *dir != '\0'; dir += n + (dir[n] == ':')) {
-		n = strcspn(dir, ":");
-		if (snprintf(path, sizeof(path), "%.*s/%s", (int)n, dir, name) <
-			    (int)sizeof(path) &&
-		    access(path, X_OK) == 0)
+	for (size_t n; *dirs != '\0'; dirs += n + (dirs[n] == ':')) {
+		n = strcspn(dirs, ":");
+		/* An empty part is the folder where we are, which may be anyone's. */
+		if (n > 0 && snprintf(path, PATH_MAX, "%.*s/%s", (int)n, dirs, name) < PATH_MAX &&
+		    is_program(path))
 			return true;
 	}
 	return false;
 }
 
+bool os_command_find(const char *name, char path[PATH_MAX])
+{
+	const char *dirs = getenv("PATH");
+
+	return find_in(dirs != NULL ? dirs : "/bin:/usr/bin", name, path) ||
+	       find_in("/usr/sbin:/sbin:/usr/bin:/bin", name, path);
+}
+
 enum kb_err os_command_become(const char *name, const char *const *argv)
 {
-	execvp(name, (char *const *)argv);
+	char path[PATH_MAX];
+
+	if (os_command_find(name, path))
+		execv(path, (char *const *)argv);
+	else
+		errno = ENOENT;
 	return KB_EEXEC;
 }

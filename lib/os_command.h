@@ -5,6 +5,7 @@
 
 #include "lib/err.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -14,8 +15,9 @@ enum kb_err os_command_signal(pid_t pid, int sig) KB_MUST_CHECK;
 bool os_command_runs(pid_t pid);
 /* Our own number. */
 pid_t os_command_pid(void);
-/* Whether PATH has a program of that name: os_command_become() can start it, as far as that tells.
- */
-bool os_command_is(const char *name);
-/* Replaces this process by a program of PATH, with our environment. Returns only on failure. */
+/* Where a program is: in a folder of PATH, or where the system has its own. Services have a PATH
+ * without sbin, as `su` and cron do. */
+bool os_command_find(const char *name, char path[PATH_MAX]);
+/* Replaces this process by the program that os_command_find() finds, with our environment. Returns
+ * only on failure, with errno: ENOENT if there is no such program. */
 enum kb_err os_command_become(const char *name, const char *const *argv) KB_MUST_CHECK;

@@ -5,7 +5,7 @@ import os
 
 import pytest
 import test_format
-from cli_device import FAILURE, MIB, OK, USAGE, call, document, let_others_in, run
+from cli_device import FAILURE, MIB, OK, USAGE, call, document, lacking, let_others_in, run
 from test_format import BASE, good, refused
 
 keys = test_format.keys             # a fixture
@@ -127,7 +127,8 @@ def test_what_somebody_else_makes_belongs_to_root(tmp_path, tree, keys):
 @pytest.mark.parametrize("kind, tool", [("squashfs", "mksquashfs"), ("erofs", "mkfs.erofs")])
 def test_a_tool_that_is_missing_is_named(tmp_path, tree, kind, tool):
     package = {"squashfs": "squashfs-tools", "erofs": "erofs-utils"}[kind]
-    assert create(tree, tmp_path / "x.keel", fs=f",fs={kind}", env={"PATH": "/nowhere"}, code=FAILURE).stderr == (
+    assert create(tree, tmp_path / "x.keel", fs=f",fs={kind}", within=lacking(tool), env={"PATH": "/nowhere"},
+                  code=FAILURE).stderr == (
         f"keelboot: image {tree}/: {tool}, which makes {kind} of a folder, is not installed (Debian: {package}); "
         "install it, or make the image yourself and pass that\n")
 

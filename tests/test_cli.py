@@ -13,7 +13,7 @@ import time
 
 import pytest
 from cli_device import (BUSY, FAILURE, HELPER, INCOMPATIBLE, KEELBOOT, MIB, NOTHING, OK, REBOOT, RING, TOP, USAGE,
-                        VERIFY, add_event, call, document, edit, flip, let_others_in, run)
+                        VERIFY, add_event, call, document, edit, flip, lacking, let_others_in, run)
 
 
 def content(bundle):
@@ -1437,14 +1437,22 @@ def test_install_reboots_only_when_asked_and_only_after_success(ready, factory):
 
 
 def test_install_that_cannot_reboot_says_that_a_reboot_is_needed(ready, factory):
-    result = ready("install", "--reboot", factory("2.0", 20), code=REBOOT, env={"PATH": "/nonexistent"})
-    assert "reboot by hand" in result.stderr
+    without = {"within": lacking("reboot"), "env": {"PATH": "/nonexistent"}}
+    result = ready("install", "--reboot", factory("2.0", 20), code=REBOOT, **without)
+    assert '"reboot" cannot be started: No such file or directory; reboot by hand' in result.stderr
     lines = ready("install", "--reboot", "--progress=json", factory("3.0", 30), code=REBOOT,
-                  env={"PATH": "/nonexistent"}).stdout.splitlines()
+                  **without).stdout.splitlines()
     told = json.loads(lines[-1])
     assert (told["event"], told["exit"], told["result"], told["slot"]) == ("result", REBOOT, "installed", "b")
     assert told["error"] == '"reboot" is not installed; reboot by hand'
     assert sum(json.loads(line)["event"] == "result" for line in lines) == 1
+
+
+def test_a_folder_of_that_name_does_not_reboot(ready, factory):
+    (ready.path / "bin/reboot").mkdir(parents=True)
+    told = ready("install", "--reboot", "--progress=json", factory("2.0", 20), code=REBOOT, within=lacking("reboot"),
+                 env={"PATH": ready.path / "bin"}).stdout.splitlines()
+    assert json.loads(told[-1])["error"] == '"reboot" is not installed; reboot by hand'
 
 
 def test_image_says_what_it_wants_and_where_its_tools_belong(tmp_path):

@@ -2,10 +2,10 @@
 /* The initramfs of the distribution: who makes it, and is Keelboot in it? */
 #include "cli/adopt/adopt.h"
 
-#include "cli/bundle/bundle_mkfs.h"
 #include "cli/bundle/bundle_output.h"
 #include "lib/log.h"
 #include "lib/os.h"
+#include "lib/os_command.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 
@@ -57,7 +57,7 @@ static enum kb_err run_program(const struct adopt *ad, const char *const argv[],
 	pid_t pid;
 
 	words_of(ad, argv, words);
-	if (!bundle_mkfs_find(words[0], program)) {
+	if (!os_command_find(words[0], program)) {
 		log_err("%s is not installed", words[0]);
 		return KB_EEXEC;
 	}

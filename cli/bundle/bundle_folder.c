@@ -5,6 +5,7 @@
 #include "cli/bundle/bundle_output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "lib/os_command.h"
 #include "lib/util.h"
 #include "update/crypto/digest.h"
 
@@ -155,7 +156,7 @@ static enum kb_err level_times(const struct folder *f)
 
 	if (geteuid() == 0 && f->epoch == NULL)
 		return KB_OK;
-	if (!bundle_mkfs_find("debugfs", debugfs)) {
+	if (!os_command_find("debugfs", debugfs)) {
 		log_err("image %s: debugfs is not installed (Debian: e2fsprogs)", f->path);
 		return KB_EEXEC;
 	}
@@ -263,7 +264,7 @@ static const struct maker *find_maker(struct folder *f)
 			m->filesystem);
 		return NULL;
 	}
-	if (bundle_mkfs_find(m->program, f->program))
+	if (os_command_find(m->program, f->program))
 		return m;
 	log_err("image %s: %s, which makes %s of a folder, is not installed (Debian: %s); install it, or make the image yourself and pass that",
 		f->path, m->program, m->filesystem, m->package);

@@ -12,24 +12,6 @@
 
 #define IMAGE_FD 3 /* of BUNDLE_MKFS_IMAGE */
 
-bool bundle_mkfs_find(const char *program, char path[PATH_MAX])
-{
-	const char *dirs[] = { getenv("PATH"), "/usr/sbin:/sbin" };
-
-	for (unsigned i = 0; i < 2; i++) {
-		const char *dir = dirs[i] != NULL ? dirs[i] : "";
-
-		for (size_t n; *dir != '\0'; dir += n + (dir[n] == ':')) {
-			n = strcspn(dir, ":");
-			if (n > 0 &&
-			    snprintf(path, PATH_MAX, "%.*s/%s", (int)n, dir, program) < PATH_MAX &&
-			    access(path, X_OK) == 0)
-				return true;
-		}
-	}
-	return false;
-}
-
 /* Ours, but for the times: the tools understand SOURCE_DATE_EPOCH in different ways, or not. */
 static char **make_environment(const char *epoch)
 {

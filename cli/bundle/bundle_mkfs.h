@@ -4,13 +4,9 @@
 
 #include "lib/err.h"
 
-#include <limits.h>
 #include <stdbool.h>
 
 #define BUNDLE_MKFS_IMAGE "/proc/self/fd/3" /* what a tool is given as the image */
-
-/* Where a program is: in a folder of PATH, or where administrators have theirs. */
-bool bundle_mkfs_find(const char *program, char path[PATH_MAX]);
 
 /*
  * Runs argv[0], by its path, to its end: in is its standard input (-1: nothing), image stands

@@ -249,6 +249,7 @@ static int reboot_now(void)
 int install_cmd(struct args *a, struct device_options *o)
 {
 	static struct install_args in;
+	char program[PATH_MAX];
 	enum kb_err err;
 	int code = read_install_args(a, o, &in);
 
@@ -258,7 +259,7 @@ int install_cmd(struct args *a, struct device_options *o)
 	err = install_file(&in);
 	code = output_exit_code(err);
 	/* Asked before: what reboots prints no result any more. */
-	if (err == KB_OK && in.reboot && !os_command_is("reboot"))
+	if (err == KB_OK && in.reboot && !os_command_find("reboot", program))
 		code = OUTPUT_REBOOT;
 	if (in.progress.mode == OUTPUT_PROGRESS_JSON)
 		print_install_json(err, code);

@@ -38,8 +38,12 @@ def test_at_once(fleet, server, bundle, rebooted):
 def test_what_cannot_reboot_says_so_and_leaves_it_to_others(fleet, server, bundle):
     server.assign(bundle)
     fleet.configure(reboot="yes")
-    fleet.path = "/nonexistent"
-    assert '"reboot" cannot be started' in fleet.once(code=REBOOT)
+    tools = fleet.dev.path / "bin"
+    tools.mkdir()
+    (tools / "reboot").write_text("#!/nonexistent\n")
+    (tools / "reboot").chmod(0o755)
+    fleet.path = f"{tools}:{fleet.path}"
+    assert '"reboot" cannot be started: No such file or directory' in fleet.once(code=REBOOT)
 
 
 def test_a_boot_that_leaves_it_staged_is_not_repeated_for_all_time(fleet, server, bundle, rebooted):
