@@ -411,6 +411,51 @@ TEST(a_tail_is_not_called_clean_when_the_seal_fails)
 	EQUAL((in.blame, INSTALL_BLAME_STATE), (root.writes, 0));
 }
 
+#define AS_IT_IS "the state partition cannot be written, so the slot stays as it is"
+
+/* As the medium has it. */
+static void assert_untouched(void)
+{
+	EQUAL((in.blame, INSTALL_BLAME_STATE), (root.writes, 0), (fixture_writes(&events, 2), 0));
+	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
+	cut_power();
+	assert_int_equal(state.slot[TARGET].st, STATE_GOOD);
+	assert_string_equal(state.slot[TARGET].version, "1.0");
+}
+
+/* The state can be written, but not the cell of the manifest. */
+TEST(a_slot_whose_manifest_cannot_be_cleared_is_good_on_the_medium_too)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		state_dev.sim.dead[i].from = STORE_MANIFEST(i, TARGET);
+		state_dev.sim.dead[i].to = STORE_MANIFEST(i, TARGET + 1);
+		state_dev.sim.dead[i].writes = true;
+	}
+	FAILS(install_run(&in), KB_EIO);
+	assert_string_equal(in.why, AS_IT_IS);
+	assert_untouched();
+}
+
+/* `writing` came to one region: both writes of the second save fail. */
+TEST(a_slot_that_is_said_to_be_written_once_is_good_on_the_medium_again)
+{
+	state_faulty.fail_write = (struct faulty_when){ 2, 2 };
+	FAILS(install_run(&in), KB_EIO);
+	assert_string_equal(in.why, AS_IT_IS);
+	assert_untouched();
+}
+
+TEST(a_state_that_cannot_be_written_back_is_named)
+{
+	state_faulty.fail_write = (struct faulty_when){ 2, UINT32_MAX };
+	FAILS(install_run(&in), KB_EIO);
+	EQUAL((in.blame, INSTALL_BLAME_STATE), (root.writes, 0));
+	assert_string_equal(in.why, AS_IT_IS
+			    "; but the state may have it as half written: then install again");
+	cut_power();
+	assert_int_equal(state.slot[TARGET].st, STATE_WRITING);
+}
+
 /* Two failures in a row cost a manifest both its copies: then it is not on trial without one. */
 TEST(a_slot_is_on_trial_only_with_its_manifest)
 {

@@ -39,9 +39,14 @@ static enum kb_err mark_writing(struct install_job *j)
 		err = store_manifest_clear(in->store, in->target);
 	if (err == KB_OK)
 		return KB_OK;
-	/* The slot is untouched, and may still be what the state said before. */
+	/* The slot is untouched, and stays what the state said before: on the medium, too, where
+	 * `writing` may have come already. No boot would use it. */
 	before.seq = in->s->seq;
 	*in->s = before;
+	if (store_save(in->store, in->s) != KB_OK)
+		return install_job_fail(
+			j, INSTALL_BLAME_STATE, err,
+			"the state partition cannot be written, so the slot stays as it is; but the state may have it as half written: then install again");
 	return install_job_fail(
 		j, INSTALL_BLAME_STATE, err,
 		"the state partition cannot be written, so the slot stays as it is");
