@@ -132,7 +132,8 @@ enum kb_err store_history_add(struct store *st, const struct history_event *e) K
 /* Whether one of the newest events is e, whenever it was. False when none can be read. */
 bool store_history_has(struct store *st, unsigned newest, const struct history_event *e);
 
-/* Calls fn for each event, newest first, at most max of them (0: all), until fn returns false. */
+/* Calls fn for each event, newest first, at most max of them (0: all), until fn returns false. A
+ * cell that cannot be read is skipped; KB_EIO: none can be. */
 enum kb_err store_history_read(struct store *st, unsigned max,
 			       bool (*fn)(void *ctx, const struct history_event *e),
 			       void *ctx) KB_MUST_CHECK;

@@ -32,13 +32,14 @@ static void take_number(void *ctx, unsigned index, const uint8_t *cell)
 		*newest = e.n;
 }
 
-/* The number of the newest event, 0 when there is none. What can not be read is skipped. */
-static uint64_t find_newest(struct bdev *dev)
+/* The number of the newest event, 0 when there is none. What can not be read is skipped; KB_EIO: no
+ * cell can be. */
+static enum kb_err find_newest(struct bdev *dev, uint64_t *newest)
 {
-	uint64_t newest = 0;
-
-	store_scan(dev, STORE_HISTORY, STORE_HISTORY_CELLS, take_number, &newest);
-	return newest;
+	*newest = 0;
+	return store_scan(dev, STORE_HISTORY, STORE_HISTORY_CELLS, take_number, newest) > 0
+		       ? KB_OK
+		       : KB_EIO;
 }
 
 /* Numbers have come to their end, which takes a forger: they begin anew. The flush of the event
@@ -56,8 +57,10 @@ enum kb_err store_history_add(struct store *st, const struct history_event *e)
 {
 	struct history_event numbered = *e;
 
+	/* Where none can be read, the number is 1 and the read-back fails. Process 1 does not look
+	 * once more for each event: that can take seconds on a disk that fails. */
 	if (st->history_n == 0)
-		st->history_n = find_newest(st->dev);
+		(void)!find_newest(st->dev, &st->history_n);
 	if (st->history_n == UINT64_MAX)
 		TRY(begin_anew(st));
 	numbered.n = ++st->history_n;
@@ -70,10 +73,11 @@ enum kb_err store_history_add(struct store *st, const struct history_event *e)
 enum kb_err store_history_read(struct store *st, unsigned max,
 			       bool (*fn)(void *ctx, const struct history_event *e), void *ctx)
 {
-	uint64_t n = find_newest(st->dev);
 	struct history_event e;
 	unsigned given = 0;
+	uint64_t n;
 
+	TRY(find_newest(st->dev, &n));
 	for (unsigned back = 0; back < STORE_HISTORY_CELLS && n > 0; back++, n--) {
 		if (max != 0 && given == max)
 			break;

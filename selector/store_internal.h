@@ -41,9 +41,10 @@ enum kb_err store_cell_open(const struct store *st, struct cell_info *info, cons
 enum kb_err store_cell_read(const struct store *st, int region, unsigned index,
 			    uint8_t *cell) KB_MUST_CHECK;
 
-/* Calls fn for each of n cells from offset `at` on that can be read; n is a multiple of 16. */
-void store_scan(struct bdev *dev, uint64_t at, unsigned n,
-		void (*fn)(void *ctx, unsigned index, const uint8_t *cell), void *ctx);
+/* Calls fn for each of n cells from offset `at` on that can be read, and counts them; n is a
+ * multiple of 16. */
+unsigned store_scan(struct bdev *dev, uint64_t at, unsigned n,
+		    void (*fn)(void *ctx, unsigned index, const uint8_t *cell), void *ctx);
 
 /* Zeroes over n cells from there on, flushed. */
 enum kb_err store_erase_cells(struct bdev *dev, uint64_t at, unsigned n) KB_MUST_CHECK;

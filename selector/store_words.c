@@ -63,7 +63,7 @@ enum kb_err store_words_add(struct store *st, struct words *w)
 	struct search s = { .w = w, .oldest.n = UINT64_MAX, .own.n = UINT64_MAX };
 	const struct place *p;
 
-	store_scan(st->dev, STORE_WORDS, STORE_WORDS_CELLS, look_at, &s);
+	(void)store_scan(st->dev, STORE_WORDS, STORE_WORDS_CELLS, look_at, &s);
 	if (s.oldest.n == UINT64_MAX)
 		return KB_EIO; /* none can be read */
 	w->n = s.same;
@@ -104,7 +104,7 @@ void store_words_read(struct store *st, bool (*fn)(void *ctx, const struct words
 	static struct words w;
 
 	o.n = 0;
-	store_scan(st->dev, STORE_WORDS, STORE_WORDS_CELLS, insert, &o);
+	(void)store_scan(st->dev, STORE_WORDS, STORE_WORDS_CELLS, insert, &o);
 	for (unsigned i = 0; i < o.n; i++) {
 		if (bdev_read(st->dev, offset_of(o.place[i].index), out, WORDS_CELL) != KB_OK ||
 		    words_decode(&w, o.place[i].index, out) != KB_OK || w.n != o.place[i].n)

@@ -997,6 +997,28 @@ static void add_event(void)
 	OK(try_event());
 }
 
+/* Nothing has happened, or nothing can be read: not the same. */
+TEST(history_of_which_nothing_can_be_read_is_an_error)
+{
+	load(&disk, &s);
+	read_history(0);
+	assert_int_equal(ntold, 0);
+	add_event();
+	disk.dead[0].from = STORE_HISTORY;
+	disk.dead[0].to = STORE_HISTORY + STORE_HISTORY_CELLS * HISTORY_CELL;
+	disk.dead[0].reads = true;
+	FAILS(store_history_read(&st, 0, tell, NULL), KB_EIO);
+	assert_false(store_history_has(&st, 1, &(struct history_event){ .kind = HISTORY_GOOD }));
+	load(&disk, &s);
+	FAILS(try_event(), KB_EIO);
+	disk.dead[0].to -= HISTORY_CELL;
+	read_history(0);
+	assert_int_equal(ntold, 0);
+	disk.dead[0].from += HISTORY_CELL;
+	read_history(0);
+	assert_int_equal(ntold, 1);
+}
+
 TEST(history_is_told_newest_first)
 {
 	load(&disk, &s);
