@@ -68,7 +68,8 @@ int keelboot_refresh(struct keelboot *kb);
 
 /* 'a' to 'h'; -ENODATA: Keelboot did not boot this system. */
 int keelboot_booted_slot(const struct keelboot *kb);
-/* Why the boot took it: "normal", "oneshot", "forced", "last-resort". */
+/* Why the boot took it: "normal", "oneshot", "retry" (it lost its trust, and is tried again),
+ * "forced", "last-resort". Later versions may add words. */
 const char *keelboot_booted_tier(const struct keelboot *kb);
 /* Why the boot did not take the slot that stood before it: "b: no mount". */
 const char *keelboot_booted_reason(const struct keelboot *kb);
@@ -94,6 +95,8 @@ const char *keelboot_warning(const struct keelboot *kb, unsigned n);
 
 /* ---- changes: 0 done, 1 nothing had to be done; they need the rights of the command */
 
+/* -ETIMEDOUT after 180 s, other changes but a stage after 60 s, and twice what --wait in the
+ * options says: then nobody knows whether it was done. */
 int keelboot_mark_good(struct keelboot *kb, int slot);
 /* reason: for a person; NULL none. */
 int keelboot_mark_bad(struct keelboot *kb, int slot, const char *reason);

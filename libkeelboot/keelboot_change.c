@@ -4,16 +4,21 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* Above the 10 s for which the command waits for another one. */
+/* Above the 10 s for which the command waits for another one; and the minute that a commit may take
+ * to delete what was kept of the data, behind which it takes the lock once more. */
 #define CHANGE_TIMEOUT_S 60
+#define COMMIT_TIMEOUT_S 180
+#define LOCKS		 2
+#define WAIT_MAX_S	 3600 /* of --wait= */
 #define REASON_MAX	 1024
 
 /* An error number if there is no such slot. */
 static int name_slot(struct keelboot *kb, int slot, char name[8])
 {
-	if (slot != KEELBOOT_BOOTED && (slot < 'a' || slot > 'z'))
+	if (slot != KEELBOOT_BOOTED && (slot < 'a' || slot > 'h'))
 		return keelboot_fail(kb, -EINVAL, "%d: no slot", slot);
 	if (slot == KEELBOOT_BOOTED)
 		snprintf(name, 8, "booted");
@@ -22,9 +27,26 @@ static int name_slot(struct keelboot *kb, int slot, char name[8])
 	return 0;
 }
 
-static int change(struct keelboot *kb, const char *const *words)
+/* What the options say of --wait, which the command judges. */
+static int longer_wait(const struct keelboot *kb)
 {
-	const struct keelboot_program p = { .words = words, .timeout_s = CHANGE_TIMEOUT_S };
+	long seconds = 0;
+
+	for (size_t i = 0; kb->options != NULL && kb->options[i] != NULL; i++) {
+		const char *word = kb->options[i];
+
+		if (strncmp(word, "--wait=", 7) == 0)
+			seconds = strtol(word + 7, NULL, 10);
+		else if (strcmp(word, "--wait") == 0 && kb->options[i + 1] != NULL)
+			seconds = strtol(kb->options[i + 1], NULL, 10);
+	}
+	return seconds < 0 || seconds > WAIT_MAX_S ? 0 : (int)seconds * LOCKS;
+}
+
+static int change(struct keelboot *kb, const char *const *words, int timeout_s)
+{
+	const struct keelboot_program p = { .words = words,
+					    .timeout_s = timeout_s + longer_wait(kb) };
 
 	return keelboot_program_run(kb, &p, NULL);
 }
@@ -35,7 +57,7 @@ int keelboot_mark_good(struct keelboot *kb, int slot)
 	const char *const words[] = { "mark", "good", name, NULL };
 	int err = name_slot(kb, slot, name);
 
-	return err != 0 ? err : change(kb, words);
+	return err != 0 ? err : change(kb, words, COMMIT_TIMEOUT_S);
 }
 
 int keelboot_mark_bad(struct keelboot *kb, int slot, const char *reason)
@@ -48,7 +70,7 @@ int keelboot_mark_bad(struct keelboot *kb, int slot, const char *reason)
 		return err;
 	if (reason != NULL)
 		snprintf(option, sizeof(option), "--reason=%s", reason);
-	return change(kb, words);
+	return change(kb, words, CHANGE_TIMEOUT_S);
 }
 
 struct stage {
@@ -102,5 +124,5 @@ int keelboot_unstage(struct keelboot *kb)
 {
 	static const char *const words[] = { "unstage", NULL };
 
-	return change(kb, words);
+	return change(kb, words, CHANGE_TIMEOUT_S);
 }

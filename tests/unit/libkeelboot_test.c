@@ -10,6 +10,19 @@
 
 static struct keelboot *kb;
 
+/* The clock stands still until a program has been started, and is so much later then. */
+static time_t later_s;
+static unsigned looks;
+
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+	int result = TEST_REAL(clock_gettime)(clock, t);
+
+	if (++looks > 2)
+		t->tv_sec += later_s;
+	return result;
+}
+
 static void set_up(void)
 {
 	folder_make();
@@ -188,6 +201,8 @@ TEST(a_command_that_is_missing_or_no_program_is_told)
 	assert_int_equal(chmod(folder_at("data"), 0755), 0);
 	assert_int_equal(keelboot_set_program(kb, folder_at("data")), 0);
 	assert_int_equal(keelboot_refresh(kb), -ENOEXEC);
+	assert_int_equal(chmod(folder_at("data"), 0644), 0);
+	assert_int_equal(keelboot_refresh(kb), -EACCES);
 }
 
 TEST(words_reach_the_command_as_they_are)
@@ -205,6 +220,8 @@ TEST(words_reach_the_command_as_they_are)
 	assert_int_equal(keelboot_stage(kb, "--force", NULL, NULL), 0);
 	assert_string_equal(written("words"), "stage|--progress=json|--|--force|");
 	EQUAL((keelboot_mark_good(kb, 1), -EINVAL), (keelboot_mark_bad(kb, -5, ""), -EINVAL));
+	EQUAL((keelboot_mark_good(kb, 'h'), 0), (keelboot_mark_good(kb, 'i'), -EINVAL));
+	EQUAL((keelboot_mark_bad(kb, 'z', ""), -EINVAL), (keelboot_mark_good(kb, 'A'), -EINVAL));
 }
 
 /* A program without rights must not lend its environment to one that has them. */
@@ -351,6 +368,46 @@ TEST(a_command_that_hangs_is_ended)
 	for (int i = 0; i < 1000 && kill((pid_t)strtol(written("pid"), NULL, 10), 0) == 0; i++)
 		usleep(10000);
 	assert_int_equal(kill((pid_t)strtol(written("pid"), NULL, 10), 0), -1);
+}
+
+static int good_later(time_t seconds)
+{
+	looks = 0;
+	later_s = seconds;
+	return keelboot_mark_good(kb, 'b');
+}
+
+static int bad_later(time_t seconds)
+{
+	looks = 0;
+	later_s = seconds;
+	return keelboot_mark_bad(kb, 'b', NULL);
+}
+
+/* A commit deletes for a minute what was kept of the data: that is no failure. */
+TEST(a_commit_has_more_time_than_it_takes)
+{
+	command_is("sleep 0.6");
+	EQUAL((good_later(90), 0), (good_later(170), 0), (good_later(200), -ETIMEDOUT));
+	EQUAL((bad_later(50), 0), (bad_later(90), -ETIMEDOUT));
+	later_s = 0;
+}
+
+/* The command waits for the lock before the commit, and once more behind it. */
+TEST(the_time_to_wait_for_others_comes_on_top)
+{
+	static const char *const words[] = { "--wait", "300", NULL };
+	static const char *const one_word[] = { "--wait=300", NULL };
+	static const char *const none[] = { "--wait", NULL };
+
+	command_is("sleep 0.6");
+	assert_int_equal(keelboot_set_options(kb, words), 0);
+	EQUAL((good_later(700), 0), (bad_later(600), 0), (good_later(800), -ETIMEDOUT));
+	assert_int_equal(keelboot_set_options(kb, one_word), 0);
+	EQUAL((good_later(700), 0), (good_later(800), -ETIMEDOUT));
+	assert_int_equal(keelboot_set_options(kb, none), 0);
+	EQUAL((good_later(170), 0), (good_later(200), -ETIMEDOUT));
+	later_s = 0;
 }
 
 TEST(what_the_command_leaves_running_is_not_waited_for)
