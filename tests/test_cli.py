@@ -50,6 +50,7 @@ def make_staged(ready, bundle):
     (["mark", "fine"], "not a verdict"),
     (["mark", "good", "a", "b"], "unexpected argument"),
     (["mark", "good", "--reason", "x"], "takes no --reason"),
+    (["mark", "clean", "booted"], '"booted": unexpected argument; see `keelboot help mark`'),
     (["stage"], "stage: missing argument: the FILE of a bundle"),
     (["stage", "-"], "save it to a file"),
     (["install", "-"], "save it to a file"),

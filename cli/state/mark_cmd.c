@@ -60,8 +60,10 @@ static int read_mark_args(struct args *a, struct device_options *o, struct wante
 	}
 	if (!verdict)
 		return args_missing("mark", "good, bad or clean");
-	if (w->clean && w->name != NULL)
-		return args_wrong(a, ARGS_OPERAND, "mark clean");
+	if (w->clean && w->name != NULL) {
+		log_err("\"%s\": unexpected argument; see `keelboot help mark`", w->name);
+		return OUTPUT_USAGE;
+	}
 	if ((w->good || w->clean) && w->reason != NULL) {
 		log_err("mark %s: takes no --reason", w->good ? "good" : "clean");
 		return OUTPUT_USAGE;
