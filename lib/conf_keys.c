@@ -54,7 +54,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("An orderly shutdown that takes longer is forced: by the guardian, and by the watchdog that systemd feeds (RebootWatchdogSec=)."),
 	  NUMBER(SECONDS, shutdown_deadline_s, 30, SECONDS_MAX) },
 	{ "system", "tries", "NUMBER (1..9)", "3",
-	  MEANING("How often a newly installed slot is started before it is rejected."),
+	  MEANING("How often a newly installed slot is started before it is rejected. A state that is lost and made anew gives 3."),
 	  NUMBER(NUMBER, tries, 1, 9) },
 	{ "system", "verify-slot", "never|boot|always", "never",
 	  MEANING("boot: the manifest of a slot on trial is verified again before each of its boots. always: only what dm-verity checks against a root hash signed by a trusted key is booted, even as a last resort. The initramfs of a distribution then goes on with no other root."),

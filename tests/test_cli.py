@@ -143,6 +143,12 @@ def test_init_makes_the_file_and_both_regions_hold_the_state(dev):
     assert dev.json("status")["state"]["regions"] == ["ok", "ok"]
 
 
+def test_a_trial_of_the_factory_has_the_tries_of_system_conf(dev):
+    dev.configure("[system]\ntries=5\n")
+    dev.init("--good", "a", "--trial", "b")
+    assert (dev.slot("a")["tries"], dev.slot("b")["tries"]) == (0, 5)
+
+
 def test_init_takes_the_number_of_slots_from_system_conf(dev):
     dev.configure("".join(f"[slot.{s}]\nroot=PARTLABEL=root-{s}\n" for s in "abc"))
     dev.init("--good", "a")

@@ -32,7 +32,7 @@ static const struct args_option table[] = {
 static void fill_slot(struct state_slot *slot, const struct state_init *in, bool good)
 {
 	slot->st = good ? STATE_GOOD : STATE_TRIAL;
-	slot->tries = good ? 0 : STATE_TRIES;
+	slot->tries = good ? 0 : in->tries != 0 ? in->tries : STATE_TRIES;
 	slot->grace = STATE_GRACE;
 	slot->ever_good = good;
 	if (!in->known)
@@ -316,6 +316,7 @@ int state_init_cmd(struct args *a, struct device_options *o)
 	device_init(&d, o);
 	if (in.in.slots == 0)
 		in.in.slots = d.conf.nslots;
+	in.in.tries = (uint8_t)d.conf.tries;
 	err = check_range(o);
 	if (err == KB_OK)
 		err = make_file(o, &made);

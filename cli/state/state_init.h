@@ -8,6 +8,8 @@
 struct state_init {
 	/* 0: as many as system.conf has */
 	unsigned slots;
+	/* of a trial; 0: STATE_TRIES */
+	uint8_t tries;
 	/* bit i: slot i */
 	uint8_t good, trial;
 	/* slot named first, which is preferred; or STATE_NONE */

@@ -21,6 +21,15 @@ TEST(named_slots_are_good_or_on_trial)
 	EQUAL((s.slot[2].release[0], 0xab), (s.pref, 2), (s.last, 0), (s.floor, 9));
 }
 
+TEST(a_trial_has_the_tries_of_the_configuration)
+{
+	struct state_init in = { .slots = 2, .good = 1, .trial = 2, .first = 1, .tries = 5 };
+	static struct state s;
+
+	OK(state_init_make(&s, &in));
+	EQUAL((s.slot[0].tries, 0), (s.slot[1].tries, 5));
+}
+
 TEST(what_is_written_reads_back_the_same)
 {
 	struct state_init in = { .slots = 2, .good = 3, .first = 1, .known = true };
