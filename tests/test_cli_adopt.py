@@ -209,16 +209,17 @@ def test_without_a_terminal_it_wants_to_be_told(debian):
     assert debian.content() == before
 
 
-def test_who_says_no_at_the_question_has_nothing_written(debian):
+@pytest.mark.parametrize("answer", [b"n\n", b"\n", b"\4"], ids=["no", "empty", "end"])
+def test_who_says_no_at_the_question_has_nothing_written(debian, answer):
     before = debian.content()
     master, terminal = os.openpty()
     with subprocess.Popen([str(word) for word in debian.command()], stdin=terminal, stdout=subprocess.PIPE,
                           env=debian.environ(), text=True) as child:
-        os.write(master, b"n\n")
+        os.write(master, answer)
         told = child.communicate(timeout=60)[0]
     os.close(master)
     os.close(terminal)
-    assert child.returncode == NOTHING and "Go on? [y/N]" in told and debian.content() == before
+    assert child.returncode == FAILURE and "Go on? [y/N]" in told and debian.content() == before
 
 
 REFUSED = {

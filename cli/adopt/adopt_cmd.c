@@ -278,7 +278,7 @@ static int decide(struct device_options *o)
 	}
 	if (!goes_on()) {
 		puts("Nothing was written.");
-		return OUTPUT_NOTHING;
+		return OUTPUT_FAILURE;
 	}
 	return do_all(o);
 }
