@@ -124,7 +124,7 @@ static void check_image(const struct manifest_image *im)
 static void check_encoding(const struct manifest *m, const struct manifest_encoding *e)
 {
 	FUZZ_CHECK(e->image < m->nimages && e->kind <= MANIFEST_ENC_UNKNOWN);
-	FUZZ_CHECK((e->forms & ~MANIFEST_FORMS_SEED) == 0);
+	FUZZ_CHECK(e->forms < MANIFEST_FORM(READER_FORMS));
 	FUZZ_CHECK(e->kind != MANIFEST_ENC_FULL || (e->forms & ~MANIFEST_FORMS_FULL) == 0);
 	FUZZ_CHECK(e->kind == MANIFEST_ENC_UNKNOWN || e->forms != 0);
 	FUZZ_CHECK(e->table.len <= INT64_MAX && e->payload_len <= INT64_MAX);

@@ -68,7 +68,6 @@ extern const char *(*const manifest_forms_versions[READER_FORMS])(void);
 #define MANIFEST_FORM(number) (1u << (number))
 #define MANIFEST_FORMS_FULL \
 	0x27u /* zero, raw, zstd, zstd-next: all that an encoding of kind full may use */
-#define MANIFEST_FORMS_SEED 0x3ffu /* and copy, patch, remake */
 
 struct manifest_encoding {
 	/* index */
