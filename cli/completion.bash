@@ -74,7 +74,7 @@ _keelboot_values() {
 	'image test --accel') echo auto kvm tcg ;;
 	'image test --bus') echo virtio nvme usb sd ;;
 	'image disk --table') echo gpt mbr ;;
-	'image kernel --arch') echo amd64 arm64 armhf s390x ;;
+	'image kernel --arch') echo amd64 arm64 armhf riscv64 s390x ;;
 	esac
 }
 

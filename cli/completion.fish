@@ -127,7 +127,7 @@ function __keelboot_values
         case 'image disk --table'
             printf '%s\n' gpt mbr
         case 'image kernel --arch'
-            printf '%s\n' amd64 arm64 armhf s390x
+            printf '%s\n' amd64 arm64 armhf riscv64 s390x
     end
 end
 
