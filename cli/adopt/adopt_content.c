@@ -10,11 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the boot knows, and no file system that anybody could mount. */
-static bool is_mountable(const char *fstype)
+/* The boot knows others only so that it makes no state over them. */
+static bool is_of_a_system(const char *fstype)
 {
-	return fstype[0] != '\0' && !container_is(fstype) && strcmp(fstype, "swap") != 0 &&
-	       strcmp(fstype, "DM_verity_hash") != 0;
+	static const char *const others[] = { "swap", "DM_verity_hash", "bcachefs",
+					      "jfs",  "reiserfs",	"BitLocker" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(others); i++)
+		if (strcmp(fstype, others[i]) == 0)
+			return false;
+	return fstype[0] != '\0' && !container_is(fstype);
 }
 
 enum adopt_content adopt_content(const struct prober_part *p)
@@ -23,7 +28,7 @@ enum adopt_content adopt_content(const struct prober_part *p)
 		return ADOPT_OTHER;
 	if (p->fstype[0] == '\0')
 		return p->flags & PROBER_PART_STATE ? ADOPT_RECORD : ADOPT_BLANK;
-	return is_mountable(p->fstype) ? ADOPT_FILE_SYSTEM : ADOPT_OTHER;
+	return is_of_a_system(p->fstype) ? ADOPT_FILE_SYSTEM : ADOPT_OTHER;
 }
 
 void adopt_content_words(const struct prober_part *p, char out[ADOPT_WORDS_LEN])
