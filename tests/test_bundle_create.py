@@ -30,7 +30,8 @@ def create(folder, *options, call=good, **kwargs):
 
 
 def is_read(folder):
-    return lambda pid: maps(pid, folder / "old")
+    """What its digest is was found before; the delta is being made by threads."""
+    return lambda pid: maps(pid, folder / "old") and len(os.listdir(f"/proc/{pid}/task")) > 1
 
 
 def test_an_older_version_that_changes_while_a_delta_is_made_from_it_makes_no_bundle(images):
@@ -38,13 +39,13 @@ def test_an_older_version_that_changes_while_a_delta_is_made_from_it_makes_no_bu
     def change():
         with open(images / "old", "r+b") as image:
             image.write(b"other" * 800)
-    args = ["--full", "no", "--image", f"root={images}/root,fs=ext4", "--from", f"root={images}/old"]
+    args = ["--full", "no", "--threads", "2", "--image", f"root={images}/root,fs=ext4", "--from", f"root={images}/old"]
     said = made_while_it_changes(images, args, is_read(images), 48 * MIB, change)
     assert said == f"keelboot: --from {images}/old: changed while the delta was made from it\n"
 
 
 def test_an_older_version_that_becomes_shorter_is_said(images):
-    args = ["--full", "no", "--image", f"root={images}/root,fs=ext4", "--from", f"root={images}/old"]
+    args = ["--full", "no", "--threads", "2", "--image", f"root={images}/root,fs=ext4", "--from", f"root={images}/old"]
     said = made_while_it_changes(images, args, is_read(images), 48 * MIB, lambda: os.truncate(images / "old", 0))
     assert said == ("keelboot: a file that is read became shorter, or its medium fails; "
                     "try again with one that nobody changes\n")
