@@ -151,8 +151,9 @@ SONAME  := libkeelboot.so.$(firstword $(subst ., ,$(ABI)))
 LIBRARY := $(B)/libkeelboot.so.$(ABI) $(call archive,$(OF_LIBRARY))
 PROGS   := $(B)/init $(B)/keelboot-select $(B)/keelboot-helper $(B)/keelboot-guardian $(B)/keelboot-overlay $(B)/keelboot
 # keelboot-fleet talks to servers: its libraries are the distribution's, which keeps them mended. FLEET=no: it is not built.
-# Of another processor, where there are those libraries.
-FLEET   := $(if $(DYNAMIC)$(MUSL),no,$(if $(CROSS_COMPILE),$(shell $(PKG_CONFIG) --exists libcurl json-c && echo yes || echo no),yes))
+# For another processor, where its compiler finds libcurl.
+HAS_CURL = $(shell printf '\043include <curl/curl.h>\n' | $(CC) -E - >/dev/null 2>&1 && echo yes || echo no)
+FLEET   := $(if $(DYNAMIC)$(MUSL),no,$(if $(CROSS_COMPILE),$(HAS_CURL),yes))
 PROGS   += $(if $(filter yes,$(FLEET)),$(B)/keelboot-fleet)
 
 # What a static library wants beside it differs between distributions: OpenSSL 3.5 of Debian 13 wants zlib and zstd. So
