@@ -33,13 +33,26 @@ static bool is_program(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-static bool find_in(const char *dirs, const char *name, char path[PATH_MAX])
+/* The folder beside one of programs for everybody: /usr/sbin for /usr/bin. */
+static bool is_beside(const char *dir, size_t n, const char *name, char path[PATH_MAX])
+{
+	size_t base = n - 3;
+
+	return n > 3 && memcmp(dir + base, "bin", 3) == 0 && dir[base - 1] == '/' &&
+	       snprintf(path, PATH_MAX, "%.*ssbin/%s", (int)base, dir, name) < PATH_MAX &&
+	       is_program(path);
+}
+
+static bool find_in(const char *dirs, bool beside, const char *name, char path[PATH_MAX])
 {
 	/* bound: the length of PATH */
 	for (size_t n; *dirs != '\0'; dirs += n + (dirs[n] == ':')) {
 		n = strcspn(dirs, ":");
+		if (beside && is_beside(dirs, n, name, path))
+			return true;
 		/* An empty part is the folder where we are, which may be anyone's. */
-		if (n > 0 && snprintf(path, PATH_MAX, "%.*s/%s", (int)n, dirs, name) < PATH_MAX &&
+		if (!beside && n > 0 &&
+		    snprintf(path, PATH_MAX, "%.*s/%s", (int)n, dirs, name) < PATH_MAX &&
 		    is_program(path))
 			return true;
 	}
@@ -50,8 +63,8 @@ bool os_command_find(const char *name, char path[PATH_MAX])
 {
 	const char *dirs = getenv("PATH");
 
-	return find_in(dirs != NULL ? dirs : "/bin:/usr/bin", name, path) ||
-	       find_in("/usr/sbin:/sbin:/usr/bin:/bin", name, path);
+	dirs = dirs != NULL ? dirs : "/bin:/usr/bin";
+	return find_in(dirs, false, name, path) || find_in(dirs, true, name, path);
 }
 
 enum kb_err os_command_become(const char *name, const char *const *argv)

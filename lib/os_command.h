@@ -15,8 +15,8 @@ enum kb_err os_command_signal(pid_t pid, int sig) KB_MUST_CHECK;
 bool os_command_runs(pid_t pid);
 /* Our own number. */
 pid_t os_command_pid(void);
-/* Where a program is: in a folder of PATH, or where the system has its own. Services have a PATH
- * without sbin, as `su` and cron do. */
+/* Where a program is: in a folder of PATH, or in the sbin beside one, which the PATH of cron and
+ * `su` lacks: /usr/sbin for /usr/bin. */
 bool os_command_find(const char *name, char path[PATH_MAX]);
 /* Replaces this process by the program that os_command_find() finds, with our environment. Returns
  * only on failure, with errno: ENOENT if there is no such program. */

@@ -483,7 +483,7 @@ def test_the_daemon_waits_as_long_as_the_server_asks(fleet, server):
     process.terminate()
     begun = time.monotonic()
     process.wait(timeout=10)
-    assert 1234 <= wait <= 1234 + 60 and time.monotonic() - begun < 3 and process.returncode == -15
+    assert 1234 <= wait <= 1234 + 300 and time.monotonic() - begun < 3 and process.returncode == -15
 
 
 def test_the_daemon_takes_the_servers_time_between_polls(fleet, server):

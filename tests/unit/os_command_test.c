@@ -39,12 +39,34 @@ TEST(program_of_sbin_is_found_where_path_lacks_it)
 
 	use_path("/usr/bin:/bin");
 	assert_true(os_command_find("ldconfig", path));
-	use_path("/nonexistent");
-	assert_true(os_command_find("ldconfig", path) && os_command_find("sh", path));
-	use_path("");
+	use_path("/nonexistent:/bin:/usr/bin");
 	assert_true(os_command_find("ldconfig", path) && os_command_find("sh", path));
 	assert_int_equal(unsetenv("PATH"), 0);
 	assert_true(os_command_find("ldconfig", path) && os_command_find("sh", path));
+}
+
+/* Such as a test that must not find the reboot of its host. */
+TEST(path_without_folders_of_the_system_finds_none_of_it)
+{
+	static const char *const values[] = { "", "/nonexistent", "bin", "/usr/xbin",
+					      "/usr/bin/none" };
+	char path[PATH_MAX];
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(values); i++) {
+		use_path(values[i]);
+		assert_false(os_command_find("ldconfig", path) || os_command_find("sh", path));
+	}
+}
+
+TEST(folder_of_path_goes_before_the_sbin_beside_another)
+{
+	folder_run(
+		"mkdir -p one/bin one/sbin two && touch one/sbin/tool two/tool && chmod +x one/sbin/tool two/tool");
+	search_in("one/bin", "two");
+	assert_found("two/tool");
+	folder_run("rm two/tool");
+	search_in("one/bin", "two");
+	assert_found("one/sbin/tool");
 }
 
 static int become_ldconfig(void)
