@@ -268,6 +268,23 @@ def test_a_count_of_uboot_that_nobody_answers_is_said(uboot):
     assert of_loader(uboot) == {("error", "loader-bootlimit")}
 
 
+@pytest.mark.parametrize("offset, found", [
+    ("0x80000", ""), ("0xfe000", ""), ("0xff000", "/dev/vda1"), ("0x100000", "/dev/vda1"), ("0x8ff000", "/dev/vda1"),
+    ("0x900000", ""), ("0x1000000", ""), ("-0x4000", "/dev/vda7")])
+def test_an_environment_in_a_partition_of_ours_is_an_error(uboot, offset, found):
+    """Also in its first or last byte. vda2 is nobody's."""
+    (uboot.dev.run / "devices").write_text("disk /dev/vda\ndata /dev/vda7\nloader u-boot /etc/fw_env.config\npair a\n"
+                                           "slot a boot /dev/vda1\n")
+    uboot.put("sys/class/block/vda/size", "262144")
+    for name, start, size in (("vda1", 2048, 16384), ("vda2", 32768, 2048), ("vda7", 200000, 62144)):
+        uboot.put(f"sys/class/block/vda/{name}/start", str(start))
+        uboot.put(f"sys/class/block/vda/{name}/size", str(size))
+    uboot.put("etc/fw_env.config", f"/dev/vda {offset} 0x2000\n/dev/env1 0x0 0x2000\n")
+    said = told(uboot, "loader-environment")
+    assert len(said) == bool(found)
+    assert all(f"of /dev/vda lies in {found}: U-Boot writes over that" in one for one in said)
+
+
 def test_ubots_watchdog_is_known_by_its_script_alone(uboot):
     assert EARLY in uboot.findings()
     uboot.put("boot/boot.scr", "wdt dev wdt0; wdt start 60000\n" + (LOADERS / "boot.cmd").read_text())

@@ -27,6 +27,8 @@ void doctor_loader(struct doctor *doc);
 void doctor_once(struct doctor *doc, int once);
 void doctor_grub(struct doctor *doc);
 void doctor_uboot(struct doctor *doc);
+/* Whether its environment lies in a partition of a slot, of the state, or of the data. */
+void doctor_uboot_place(struct doctor *doc);
 void doctor_counter(struct doctor *doc);
 void doctor_systemd(struct doctor *doc);
 void doctor_efibg(struct doctor *doc);

@@ -64,6 +64,7 @@ TEST(folder_of_path_goes_before_the_sbin_beside_another)
 		"mkdir -p one/bin one/sbin two && touch one/sbin/tool two/tool && chmod +x one/sbin/tool two/tool");
 	search_in("one/bin", "two");
 	assert_found("two/tool");
+	use_path("/usr/bin:/bin");
 	folder_run("rm two/tool");
 	search_in("one/bin", "two");
 	assert_found("one/sbin/tool");
