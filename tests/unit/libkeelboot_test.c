@@ -10,13 +10,14 @@
 
 static struct keelboot *kb;
 
-/* The clock stands still until a program has been started, and is so much later then. */
+/* So much later as soon as a program has been started. Not of dlsym(): the name's own symbol is
+ * that of seconds of 32 bits. */
 static time_t later_s;
 static unsigned looks;
 
 int clock_gettime(clockid_t clock, struct timespec *t)
 {
-	int result = TEST_REAL(clock_gettime)(clock, t);
+	int result = timespec_get(t, TIME_UTC) == TIME_UTC ? 0 : -1;
 
 	if (++looks > 2)
 		t->tv_sec += later_s;
