@@ -12,7 +12,7 @@ FUZZ_FIXING := $(patsubst tests/fuzz/%_fuzz.c,%,$(shell grep -ls '^size_t fuzz_f
 FUZZ_SRC := $(addprefix lib/,bdev.c bls.c bytes.c conf.c conf_fleet.c conf_keys.c conf_load.c conf_loader.c conf_paths.c conf_place.c conf_use.c conf_value.c daily.c err.c log.c os_clock.c os_file.c os_linux.c os_worker.c os_worker_child.c tail.c util.c) \
             $(wildcard kernel-cmdline/*.c) \
             $(addprefix selector/,cell.c history.c state.c state_decode.c state_keys.c \
-              state_encode.c store.c store_erase.c store_history.c store_load.c store_manifest.c store_rebuild.c store_scan.c store_words.c text.c words.c) \
+              state_encode.c store_erase.c store_history.c store_load.c store_manifest.c store_rebuild.c store_save.c store_scan.c store_words.c text.c words.c) \
             $(addprefix selector/loader/loader_,autoboot.c bbcopy.c bbvars.c bgenv.c bgplan.c block.c list.c option.c why.c) \
             $(filter-out update/decoder/decoder_limits.c $(WITHOUT),$(wildcard update/decoder/*.c update/bundle/*.c)) \
             $(wildcard update/keys/*.c update/wire/*.c) update/crypto/digest.c $(addprefix update/install/,install_gap.c install_lack.c install_pipe.c decoder.c) \

@@ -18,8 +18,8 @@ asked first.
 
 Example: tests/mutants/sweep.py                            everything that is not known yet
          tests/mutants/sweep.py --minutes 20               what can be done in 20 minutes
-         tests/mutants/sweep.py selector/store.c           one file
-         tests/mutants/sweep.py --list update/bundle/reader.c     only show the mutations
+         tests/mutants/sweep.py selector/store_save.c           one file
+         tests/mutants/sweep.py --list update/bundle/reader_open.c     only show the mutations
          tests/mutants/sweep.py --fresh                    everything anew
 """
 
@@ -63,7 +63,7 @@ def all_tests() -> list[str]:
 
 
 def is_namesake(test: str, file: str) -> bool:
-    """unit/store_test and unit/store_errors_test are of selector/store.c, and of selector/store_manifest.c."""
+    """unit/store_test and unit/store_errors_test are of selector/store_save.c, and of selector/store_manifest.c."""
     return test.rsplit("/", 1)[1].split("_")[0] == Path(file).stem.split("_")[0]
 
 
