@@ -66,7 +66,8 @@ class Table:
         return said + (f"; {left} not run" if rows and left else "")
 
     def planned(self) -> list:
-        plans = {"distro": distro_rows.planned, "loaders": loader_rows.planned, "fleet": fleet_rows.planned}
+        plans = {"boards": board_rows.planned, "distro": distro_rows.planned, "loaders": loader_rows.planned,
+                 "fleet": fleet_rows.planned}
         return plans[self.name]() if self.name in plans else []
 
     def text(self, found: list, planned=()) -> str:

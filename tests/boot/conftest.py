@@ -141,7 +141,7 @@ ONLY_OF = {"test_arm64_loaders": "arm64", "test_loader_uboot": "arm64", "test_pa
            "test_mainframe": "s390x"}
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay")
-SOURCES = ("initramfs/mkinitramfs", "initramfs/mkinitramfs.d/kbaliases.py",
+SOURCES = ("initramfs/mkinitramfs", "initramfs/mkinitramfs.d/*.*", "hooks/system/*",
            "qemu/kbdevice.py", "qemu/kbroot.py", "qemu/kbdisk.py", "tests/boot/conftest.py",
            "tests/boot/debian_slot.py", "tests/boot/distro.py")
 # What QEMU's machine needs, and no more: modules are most of the time of a boot under TCG.
@@ -152,8 +152,9 @@ KERNEL_LINE = re.compile(r"^\[ *\d+\.\d+\] .*\n?", re.M)
 def name_of_programs(*more: str) -> str:
     """Changes when anything changes that goes into the images. more: also the programs in these folders of build."""
     digest = hashlib.sha256()
-    for path in (*(f"build/{folder}/{name}" for folder in (".", *more) for name in PROGRAMS), *SOURCES):
-        digest.update((TOP / path).read_bytes())
+    programs = [TOP / f"build/{folder}/{name}" for folder in (".", *more) for name in PROGRAMS]
+    for path in (*programs, *(path for pattern in SOURCES for path in sorted(TOP.glob(pattern)))):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 

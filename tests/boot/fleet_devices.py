@@ -142,12 +142,6 @@ class Rollout:
             time.sleep(0.5)
         return self.shown["status"]
 
-    def wait_group(self, group, state, seconds=600):
-        end = time.monotonic() + seconds
-        while self.groups[group]["status"] != state:
-            assert time.monotonic() < end, (self.shown, self.groups)
-            time.sleep(0.5)
-
 
 def wait_for_version(hawkbit, name, version, seconds=240) -> None:
     """Until the device has said that it runs this."""

@@ -5,7 +5,6 @@ import fcntl
 import itertools
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from cli_device import FAILURE, HELPER, KEELBOOT, OK, REBOOT, TOP, VERIFY, call,
 from channel_site import Publisher, Site, private_key                     # noqa: E402
 from console import PATIENCE                                              # noqa: E402
 from ddi_server import STATUSES, Server                                   # noqa: E402
+from killed import kill_all                                               # noqa: E402
 from way import Way                                                       # noqa: E402
 import authority                                                          # noqa: E402
 import goose                                                              # noqa: E402
@@ -105,16 +105,11 @@ class Fleet:
         return self.took < seconds * PATIENCE
 
     def cut(self, seconds):
-        """A run that ends after this time, with all of its processes: the last of them lets go of the lock."""
+        """A run that ends after this time, with all of its processes."""
         with subprocess.Popen(self.command("once"), env=self.environment(), start_new_session=True,
                               stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
             time.sleep(seconds)
-            os.killpg(running.pid, signal.SIGKILL)
-        end = time.monotonic() + 30
-        with contextlib.suppress(ProcessLookupError):
-            while time.monotonic() < end:
-                os.killpg(running.pid, 0)
-                time.sleep(0.01)
+            kill_all(running)
 
     def killed_when(self, is_so):
         """A contact that is killed at some time behind that; it ends by nothing else. Who flushes holds the lock until

@@ -168,9 +168,11 @@ def test_a_server_that_ends_in_a_download_and_comes_again(scene, bundle):
 def test_twenty_kills_of_the_program_lose_nothing(scene, bundle):
     scene.publish(bundle)
     scene.web.set(speed=400 * KIB)
-    rest = random.Random(7)
-    for _ in range(20):
+    rest, size, file = random.Random(7), bundle.stat().st_size, scene.device.folder / "bundle.keel"
+    for i in range(10):
         scene.device.cut(rest.uniform(0.05, 0.4))
+        scene.device.killed_when(lambda: file.exists() and file.stat().st_size > size * i // 12)
+    assert len(scene.web.requests(bundle.name)) >= 10, "some come in the midst of it"
     scene.web.set()
     scene.device.once(code=REBOOT)
     scene.device.reboot()

@@ -93,10 +93,10 @@ def test_status_and_a_dry_run_say_what_the_day_has_left(limited, server, bundle)
     assert f"Today: 0 of {DAILY} bytes" in limited("status")
 
 
-def test_a_limit_that_cannot_be_read_is_a_small_one(fleet, server, bundle):
+def test_a_limit_that_cannot_be_read_is_a_small_one(fleet, server, factory, tmp_path):
     """It costs somebody money; and what mends it comes the same way."""
     fleet.configure(daily_bytes="10 MB", bandwidth="fast")
-    server.assign(bundle)
+    server.assign(large.make(fleet, factory, tmp_path, 8192))
     said = fleet.once(code=REBOOT)
     assert "daily-bytes=10 MB: expected BYTES (64K.., or 0); read as 8M" in said
     assert "bandwidth=fast: expected BYTES (1K.., or 0); read as 64K" in said

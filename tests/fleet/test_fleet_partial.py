@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """[fleet] partial=: only what no slot has is fetched, from a server that counts what it sends."""
 import hashlib
-import random
 import re
-import time
 
 import pytest
 from cli_device import FAILURE, KIB, REBOOT, TOP, add_event
@@ -233,19 +231,3 @@ def test_a_channel_has_its_parts_fetched_as_well(device, publish, site, release)
     assert device.staged and site.sent - before < 64 * KIB + 1.02 * 3 * 33 * KIB + 8 * KIB
     device.reboot()
     assert is_installed(device, release)
-
-
-def test_power_cuts_while_it_is_fetched(box, server, release):
-    """Killed anywhere, it goes on, or begins anew; what is staged in the end is whole."""
-    data = release.read_bytes()
-    fill(box.dev.slots["a"], release, range(0, CHUNKS, 2))
-    fill(box.dev.slots["b"], release, range(0, CHUNKS, 2))
-    server.assign(release)
-    rng = random.Random(7)
-    for _ in range(20):
-        server.on["artifact"] = lambda handler: (time.sleep(0.01), send_file(handler, data))
-        box.cut(rng.uniform(0.02, 0.5))
-    box.once(code=REBOOT)
-    assert box.staged
-    box.reboot()
-    assert is_installed(box, release)

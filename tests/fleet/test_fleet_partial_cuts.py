@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power cuts while only what differs is fetched: partial=auto."""
-import contextlib
-import os
 import re
-import signal
 import subprocess
 import threading
 import time
 
 from cli_device import KIB, REBOOT
+from killed import kill_all
 from parts_box import is_installed
 
 CUTS = 20
@@ -48,14 +46,9 @@ def cut_power(fleet, line, after):
                           stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as running:
         assert line.cut.wait(120), "the download ended before it was cut"
         time.sleep(0.05)                # what has come is written by now
-        os.killpg(running.pid, signal.SIGKILL)
+        kill_all(running)
     line.over.set()
     line.left = None
-    end = time.monotonic() + 60
-    with contextlib.suppress(ProcessLookupError):
-        while time.monotonic() < end:
-            os.killpg(running.pid, 0)
-            time.sleep(0.01)
 
 
 def lose_what_was_not_durable(fleet, how):

@@ -2,8 +2,6 @@
 """The device reboots by itself what is staged: at once, in a window, without files that forbid it, with consent."""
 import json
 import re
-import signal
-import subprocess
 import time
 
 import pytest
@@ -160,26 +158,21 @@ def test_a_program_that_does_not_answer_consents_to_nothing(fleet, server, bundl
     assert not rebooted() and time.monotonic() - start < 60
 
 
-def test_a_reboot_that_waits_does_not_wait_for_the_server(fleet, server, bundle, rebooted):
+def test_a_reboot_that_waits_does_not_wait_for_the_server(fleet, server, bundle, rebooted, tmp_path):
     """The daemon looks twice a minute; the server is away, and the next contact hours off."""
     busy = fleet.dev.path / "busy"
     busy.touch()
     server.assign(bundle)
     server.sleep = "12:00:00"
     fleet.configure(reboot="yes", reboot_inhibit=busy)
-    daemon = subprocess.Popen(fleet.command("run", "--now"), env=fleet.environment(), stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, text=True)
-    try:
-        for line in daemon.stdout:
+    with Daemon(fleet, None, tmp_path).running() as daemon:
+        for line in daemon.process.stdout:
             if line.startswith("Next contact"):
                 break
         polls = len(server.requests("poll"))
         busy.unlink()
-        assert daemon.wait(timeout=120) == OK
-    finally:
-        if daemon.poll() is None:
-            daemon.send_signal(signal.SIGKILL)
-        rest = daemon.communicate()[0]
+        rest = daemon.process.communicate(timeout=120)[0]
+    assert daemon.process.returncode == OK
     assert rebooted() == 1 and len(server.requests("poll")) == polls and rest.endswith("Reboots.\n")
 
 

@@ -13,7 +13,6 @@ from hostile import CONTROL, KEELBOOT, NOTHING, OK, VERIFY, Result, start
 
 EVIL = ["\x1b[2J\x1b[31mall is well", "a\nkeelboot: slot b: good", "a\rkeelboot: 100%", "\x07\x08\x7f", "\x9b31m",
         "\u202egnp.exe", "\u00a0\u200b", "\x00", "%s%n%s%n", "';!--\"<x>", "\x1b]0;title\x07", "\t"]
-CONTROLS = re.compile(rb"[\x00-\x09\x0b-\x1f\x7f]")
 
 
 def is_clean(data: bytes) -> None:

@@ -38,10 +38,6 @@ def compilers(tree) -> list:
     return sorted(set(found))
 
 
-def is_main(tree, name: str) -> bool:
-    return any(symbol.name == "main" and symbol.kind == "T" for symbol in tree.symbols(name))
-
-
 def stems(tree, name: str) -> list:
     """What exported names may begin with: the file's name, or a header's of which the file is a
     part (keyring_load.c of keyring.h)."""
