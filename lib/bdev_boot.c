@@ -295,10 +295,16 @@ static enum kb_err boot_flush(struct bdev *dev)
 	return b->fd < 0 ? KB_OK : flush(b->fd);
 }
 
+/* Whole pages, which some processors have of 64 KiB: Linux keeps one of which it is to drop a part.
+ */
 static enum kb_err boot_drop_cache(struct bdev *dev, uint64_t off, uint64_t len)
 {
 	HELD b = hold_boot(dev);
-	int rc = b->foreign ? 0 : posix_fadvise(b->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE), begin = off / page * page;
+	uint64_t end = (off + len + page - 1) / page * page;
+	int rc = b->foreign ? 0
+			    : posix_fadvise(b->fd, (off_t)begin, (off_t)(end - begin),
+					    POSIX_FADV_DONTNEED);
 
 	return rc == 0 ? KB_OK : err_errno(rc);
 }

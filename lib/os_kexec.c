@@ -2,6 +2,7 @@
 #include "lib/os_kexec.h"
 
 #include "lib/os.h"
+#include "lib/os_inside.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,23 +12,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Of linux/openat2.h, which older headers lack. */
-#define INSIDE	 0x10 /* RESOLVE_IN_ROOT */
-#define NO_MAGIC 0x02 /* RESOLVE_NO_MAGICLINKS */
-
 #define ON_CRASH 0x02	     /* KEXEC_FILE_ON_CRASH */
 #define NO_FLAG	 (1ul << 31) /* there is none such: it is refused, but only by who would load */
 
 enum kb_err os_kexec_open(const char *root, const char *path, int *fd, uint64_t *size)
 {
-	uint64_t how[3] = { O_RDONLY | O_NONBLOCK | O_CLOEXEC, 0, INSIDE | NO_MAGIC };
-	int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), errnum;
 	struct stat st;
 
-	*fd = dir < 0 ? -1 : (int)syscall(SYS_openat2, dir, path, how, sizeof(how));
-	errnum = errno;
-	os_close(&dir);
-	errno = errnum;
+	*fd = os_inside_open(root, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (*fd < 0)
 		return err_errno(errno);
 	if (fstat(*fd, &st) == 0 && S_ISREG(st.st_mode)) {

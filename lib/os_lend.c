@@ -220,7 +220,11 @@ static enum kb_err receive_answer(int sock, struct answer *a, int *dir)
 	ssize_t n;
 
 	*a = (struct answer){ 0 };
-	n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	/* As when this process was stopped and goes on: by its limit, the call is not begun anew.
+	 */
+	do
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? KB_ETIMEDOUT : KB_ECHILD;
 	if (n != (ssize_t)sizeof(*a))

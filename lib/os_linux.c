@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel seam on Linux: time, files, descriptors. */
 #include "lib/os.h"
+#include "lib/os_inside.h"
 
 #include "lib/os_dirent.h"
 #include "lib/util.h"
@@ -16,11 +17,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAME_SIZE      64 /* of os_list() */
-#define POLL_MAX       64
-#define FOLLOW_MAX     16 /* symbolic links behind each other */
-#define EXEC_BITS      (S_IXUSR | S_IXGRP | S_IXOTH)
-#define RESOLVE_INSIDE 0x10 /* RESOLVE_IN_ROOT of linux/openat2.h, which older headers lack */
+#define NAME_SIZE  64 /* of os_list() */
+#define POLL_MAX   64
+#define FOLLOW_MAX 16 /* symbolic links behind each other */
+#define EXEC_BITS  (S_IXUSR | S_IXGRP | S_IXOTH)
 
 static uint64_t clock_ms(clockid_t id)
 {
@@ -166,8 +166,8 @@ bool os_executable(const char *path)
 }
 
 /*
- * For kernels before 5.6: follows the links of the last part of the name only. Links to folders are
- * nearly always relative in a root file system, and so stay inside.
+ * For kernels before 5.6, or busy ones: follows the links of the last part of the name only. Links
+ * to folders are nearly always relative in a root file system, and so stay inside.
  */
 static bool executable_in_old(const char *root, const char *path)
 {
@@ -202,16 +202,10 @@ static bool executable_in_old(const char *root, const char *path)
 
 bool os_executable_in(const char *root, const char *path)
 {
-	/* struct open_how, which older headers lack */
-	uint64_t how[3] = { O_PATH | O_CLOEXEC, 0, RESOLVE_INSIDE };
-	KB_CLEANUP_FD int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	KB_CLEANUP_FD int fd = -1;
+	KB_CLEANUP_FD int fd = os_inside_open(root, path, O_PATH | O_CLOEXEC);
 	struct stat st;
 
-	if (dir < 0)
-		return false;
-	fd = (int)syscall(SYS_openat2, dir, path, how, sizeof(how));
-	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+	if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
 		return executable_in_old(root, path);
 	return fd >= 0 && fstat(fd, &st) == 0 && is_executable(&st);
 }

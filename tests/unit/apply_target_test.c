@@ -19,7 +19,7 @@ static struct apply_target target;
 static struct install in;
 static struct manifest m;
 static struct os_lend lend;
-static unsigned reads, writes, returns;
+static unsigned reads, writes, returns, compared;
 static enum kb_err lend_fails;
 static void (*while_asking)(void);
 static bool fixed, closed_at_write;
@@ -243,6 +243,26 @@ TEST(file_of_another_slot_is_never_opened)
 	job.slot[1].nparts = 0;
 	name_part(1, "boot", "/dev/vda1:/EFI/Linux/b.efi");
 	OK(open_it());
+}
+
+static void note_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total)
+{
+	EQUAL((ctx == &job, true), (phase, INSTALL_COMPARE), (total, m.image[0].size));
+	assert_true(done < total);
+	compared++;
+}
+
+/* Process 1 takes who says nothing for one that hangs. */
+TEST(old_file_is_compared_with_progress)
+{
+	job.progress = note_progress;
+	job.ctx = &job;
+	m.image[0].size = 4u << 20;
+	folder_put("EFI/Linux/b.efi", "");
+	assert_int_equal(truncate(folder_at("EFI/Linux/b.efi"), 4 << 20), 0);
+	compared = 0;
+	OK(open_it());
+	assert_int_equal(compared, 4);
 }
 
 TEST(full_fat_is_refused_before_anything_is_written)

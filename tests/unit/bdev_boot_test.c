@@ -55,6 +55,22 @@ int unlinkat(int fd, const char *name, int flags)
 				 : (int)syscall(SYS_unlinkat, fd, name, flags);
 }
 
+/* Of a processor with larger ones; 0: its own. */
+static long page;
+static off_t dropped[2];
+
+long sysconf(int name)
+{
+	return name == _SC_PAGESIZE && page != 0 ? page : TEST_REAL(sysconf)(name);
+}
+
+int posix_fadvise(int fd, off_t off, off_t len, int advice)
+{
+	dropped[0] = off;
+	dropped[1] = len;
+	return TEST_REAL(posix_fadvise)(fd, off, len, advice);
+}
+
 static int top(void)
 {
 	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -140,6 +156,22 @@ TEST(file_that_is_missing_reads_as_zeroes_and_is_made_by_the_first_write)
 	install();
 	EQUAL((unlocks, 1), (length(), ENDS));
 	reads(image);
+}
+
+/* Else Linux keeps the page, and what is read back is what was written to memory. */
+TEST(whole_pages_are_dropped_before_a_read_back)
+{
+	open_it();
+	OK(bdev_write(&b.bdev, 0, image, sizeof(image)));
+	page = 16384;
+	OK(bdev_drop_cache(&b.bdev, 4096, 4096));
+	EQUAL((dropped[0], 0), (dropped[1], 16384));
+	OK(bdev_drop_cache(&b.bdev, 16384 - 4096, 8192));
+	EQUAL((dropped[0], 0), (dropped[1], 32768));
+	page = 4096;
+	OK(bdev_drop_cache(&b.bdev, 4096, 4096));
+	EQUAL((dropped[0], 4096), (dropped[1], 4096));
+	page = 0;
 }
 
 /* Secure Boot hashes what follows. */

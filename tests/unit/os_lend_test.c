@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -49,6 +50,18 @@ enum kb_err os_mount(const char *source, const char *target, const char *fstype,
 	return mount(source, target, fstype, flags, options) == 0 ? KB_OK : KB_EMOUNT;
 }
 
+/* So often is it stopped, and goes on. */
+static unsigned stops;
+
+ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	if (stops == 0)
+		return TEST_REAL(recvmsg)(fd, msg, flags);
+	stops--;
+	errno = EINTR;
+	return -1;
+}
+
 enum kb_err os_umount(const char *target)
 {
 	return umount2(target, MNT_DETACH) == 0 ? KB_OK : KB_EIO;
@@ -81,6 +94,20 @@ TEST(without_a_lender_nothing_is_lent)
 	assert_int_equal(dir, -1);
 	os_lend_give_back(&l);
 	os_lend_end(&l);
+}
+
+/* By Ctrl-Z, or by a machine that sleeps: signal(7). */
+TEST(who_waits_for_the_lender_may_be_stopped)
+{
+	if (!os_mounts_allowed())
+		skip();
+	stops = 2;
+	OK(os_lend_begin(&l, &list));
+	EQUAL((stops, 0));
+	stops = 2;
+	FAILS(os_lend_ask(&l, "/dev/other", false, &dir), KB_EPERM);
+	EQUAL((stops, 0));
+	FAILS(os_lend_ask(&l, "/dev/other", false, &dir), KB_EPERM);
 }
 
 TEST(partition_that_is_not_on_the_list_is_refused)

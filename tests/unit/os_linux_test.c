@@ -4,8 +4,22 @@
 #include "lib/os.h"
 #include "lib/os_root.h"
 #include "tests/unit/folder.h"
+#include "tests/unit/syscall.h"
 
 #include <sys/mount.h>
+
+/* For so many calls is something renamed. */
+static unsigned busy;
+
+static bool syscall_answers(long number, const long arg[6], long *result)
+{
+	if (number != SYS_openat2 || busy == 0)
+		return false;
+	busy--;
+	errno = EAGAIN;
+	*result = -1;
+	return true;
+}
 
 static void put(const char *name, mode_t mode)
 {
@@ -102,6 +116,24 @@ TEST(links_are_followed_inside_of_a_root)
 	for (unsigned i = 0; i < KB_ARRAY_LEN(none); i++)
 		assert_false(os_executable_in(folder, none[i]));
 	assert_false(os_executable_in(folder_at("none"), "/sbin/init"));
+}
+
+/* As Linux gives a path with ".." up while anything is renamed or mounted. */
+TEST(a_program_is_found_while_something_is_renamed)
+{
+	folder_run(
+		"mkdir -p usr/lib usr/sbin lib; ln -s /usr/sbin sbin; ln -s ../lib/systemd usr/sbin/init;"
+		"ln -s ../lib/none usr/sbin/none; ln -s lib/busybox init");
+	put("usr/lib/systemd", 0755);
+	put("lib/busybox", 0755);
+	busy = 10;
+	EQUAL((os_executable_in(folder, "/sbin/init"), true), (busy, 0));
+	busy = 10;
+	EQUAL((os_executable_in(folder, "/sbin/none"), false), (busy, 0));
+	busy = UINT32_MAX; /* all the time */
+	assert_true(os_executable_in(folder, "/init"));
+	assert_true(busy < UINT32_MAX);
+	busy = 0;
 }
 
 TEST(a_link_is_read_or_told_to_be_too_long)

@@ -8,7 +8,8 @@
 #include <string.h>
 
 /* Whole blocks of digest=. */
-#define PIECE (4 * MANIFEST_DIGEST_BLOCK)
+#define PIECE	    (4 * MANIFEST_DIGEST_BLOCK)
+#define REPORT_EACH (16u * PIECE)
 
 static enum kb_err fail_open(char why[MANIFEST_WHY], enum kb_err err, const char *path)
 {
@@ -73,7 +74,14 @@ static enum kb_err add_digest_blocks(struct digest *whole, struct digest *block,
 	return KB_OK;
 }
 
-static enum kb_err digest_of(struct bdev *dev, uint8_t out[DIGEST_LEN])
+/* A slow card takes longer for all of it than process 1 waits for progress. */
+static void report_compared(const struct apply_boot *b, uint64_t done, uint64_t total)
+{
+	if (b->compared != NULL && done % REPORT_EACH == 0)
+		b->compared(b->ctx, done, total);
+}
+
+static enum kb_err digest_of(const struct apply_boot *b, struct bdev *dev, uint8_t out[DIGEST_LEN])
 {
 	static uint8_t piece[PIECE] __attribute__((aligned(BDEV_ALIGN)));
 	struct digest d = { 0 }, block = { 0 };
@@ -86,6 +94,7 @@ static enum kb_err digest_of(struct bdev *dev, uint8_t out[DIGEST_LEN])
 	for (uint64_t off = 0; err == KB_OK && off < dev->size;) {
 		size_t n = dev->size - off < PIECE ? (size_t)(dev->size - off) : PIECE;
 
+		report_compared(b, off, dev->size);
 		err = bdev_read(dev, off, piece, n);
 		if (err == KB_OK)
 			err = add_digest_blocks(&d, &block, piece, n);
@@ -98,11 +107,12 @@ static enum kb_err digest_of(struct bdev *dev, uint8_t out[DIGEST_LEN])
 	return err;
 }
 
-static bool holds_image(struct bdev_boot *b, const struct manifest_image *im)
+static bool holds_image(const struct apply_boot *b, struct bdev_boot *dev,
+			const struct manifest_image *im)
 {
 	uint8_t digest[DIGEST_LEN];
 
-	return bdev_boot_may_hold(b) && digest_of(&b->bdev, digest) == KB_OK &&
+	return bdev_boot_may_hold(dev) && digest_of(b, &dev->bdev, digest) == KB_OK &&
 	       memcmp(digest, im->digest, sizeof(digest)) == 0;
 }
 
@@ -170,7 +180,7 @@ enum kb_err apply_boot_open(struct apply_boot *b, struct os_lend *lend, const ch
 		return fail_open(why, err, path);
 	dev->unlock = unlock;
 	dev->ctx = b;
-	if (holds_image(dev, im))
+	if (holds_image(b, dev, im))
 		return KB_OK;
 	bdev_boot_is_foreign(dev);
 	TRY(check_room(b, dev, path, why));

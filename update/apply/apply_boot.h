@@ -15,6 +15,10 @@ struct apply_boot {
 	char lent[OS_LEND_PATH];
 	/* what those that are larger than their old ones take of the free room */
 	uint64_t grows;
+	/* called from time to time, with the bytes, while a file is compared with its image; NULL:
+	 * nothing is */
+	void (*compared)(void *ctx, uint64_t done, uint64_t total);
+	void *ctx;
 };
 
 #define APPLY_BOOT_CLOSED ((struct apply_boot){ .n = 0, .lend = NULL })

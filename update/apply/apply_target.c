@@ -78,10 +78,20 @@ static enum kb_err check_alone(struct apply_file_job *job, const struct apply_pa
 	return KB_OK;
 }
 
+static void note_compared(void *ctx, uint64_t done, uint64_t total)
+{
+	const struct apply_file_job *job = ctx;
+
+	if (job->progress != NULL)
+		job->progress(job->ctx, INSTALL_COMPARE, done, total);
+}
+
 static enum kb_err open_boot(struct apply_file_job *job, const struct apply_part *part,
 			     const struct manifest_image *im, struct apply_boot *b)
 {
 	TRY(check_alone(job, part));
+	b->compared = note_compared;
+	b->ctx = job;
 	return apply_boot_open(b, job->lend, part->path, im, job->why);
 }
 

@@ -4,6 +4,8 @@
 #include "lib/os_file.h"
 #include "lib/util.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 /* The reader wants a descriptor: that of a copy in memory, as long as a bundle may be. */
@@ -12,8 +14,10 @@ enum kb_err signed_floor_open(struct reader *r, const void *blob, size_t len,
 {
 	KB_CLEANUP_FD int fd = -1;
 
-	if (os_file_memory(blob, len, &fd) != KB_OK)
+	if (os_file_memory(blob, len, &fd) != KB_OK) {
+		snprintf(r->why, sizeof(r->why), "no memory for a copy of it: %s", strerror(errno));
 		return KB_EIO;
+	}
 	return reader_open(r, fd, true, INT64_MAX, keys);
 }
 
