@@ -297,7 +297,7 @@ def test_deadline_waits_for_a_verdict_that_is_being_recorded(system):
     """Its last words take up to 25 s. A deadline that does not wait restarts the machine without bad=."""
     system.make_good(CURRENT).boot(NEXT)
     lock = system.run_dir / "guard.lock"
-    with subprocess.Popen(["flock", "-n", lock, "sleep", "12"]) as holder:
+    with subprocess.Popen(["flock", lock, "sleep", "12"]) as holder:
         while subprocess.run(["flock", "-n", lock, "true"], check=False).returncode == 0:
             assert holder.poll() is None
         begin = time.monotonic()
