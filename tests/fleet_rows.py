@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stories of `make check-fleet`, by the names that its report has."""
+"""The stories of `make check-fleet`, by the names that its report has; and of which code each was."""
 
 import functools
 
-from distro_rows import collected
+from distro_rows import TOP, collected, digest_of
 
 SERVERS = ("own", "hawkbit", "goosebit", "raptor", "channel")
 FOLDERS = [f"tests/fleet/test_fleet_{name}.py" for name in (
@@ -23,6 +23,12 @@ def row(file: str, scenario: str, parameters: str) -> dict:
     if server == "own" and file in DIALECTS:
         words.append(f"as {DIALECTS[file]}")
     return {"server": server, "story": " ".join([scenario, *(word for word in words if word and word != server)])}
+
+
+@functools.cache
+def glue(_server: str) -> str:
+    """Changes with what talks to servers, and with what it reads of them."""
+    return digest_of(path for folder in ("channel", "fleet") for path in TOP.glob(f"{folder}/*.[ch]"))
 
 
 @functools.cache

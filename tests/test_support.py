@@ -126,7 +126,7 @@ SERVERS = Table("fleet", "server", "| server | what `make check-fleet` came to |
     "raptor 1.1.0 itself": "raptor",
     "nginx 1.22.1 itself, with a channel": "channel",
     "ours, in their dialects, and as a web server": "own",
-}, TOP / "docs/FLEET.md", "story")
+}, TOP / "docs/FLEET.md", "story", glue=fleet_rows.glue)
 TABLES = (GENERATORS, LOADERS, BOARDS, SERVERS)
 
 
