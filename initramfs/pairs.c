@@ -211,6 +211,7 @@ void pairs_find(struct boot *b)
 			     .unheard = p->unheard,
 			     .other_store = p->other_store,
 			     .lost = p->lost,
+			     .absent_s = p->absent_s,
 			     .settled = p->settled,
 			     .base_asked = p->base_asked,
 			     .no_base = p->no_base };

@@ -36,6 +36,8 @@ struct pairs {
 	bool other_store;
 	/* it named no preset then: its store was lost, or never written */
 	bool lost;
+	/* a device with its store did not come in that time, and is waited for no more */
+	unsigned absent_s;
 	/* the letter of the slot whose kernel it starts by default since then; NUL: none */
 	char settled;
 	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE,

@@ -4,7 +4,9 @@
 #include "initramfs/boot_data.h"
 #include "initramfs/child_ask.h"
 #include "initramfs/hardware.h"
+#include "initramfs/pairs_await.h"
 #include "lib/log.h"
+#include "selector/loader_end.h"
 
 #include <string.h>
 
@@ -26,9 +28,8 @@ static enum kb_err run_loader(struct boot *b, const char *verb, const char *slot
 	/* its environments are files */
 	if (b->conf.loader == CONF_LOADER_EFIBG && strcmp(verb, "booted") != 0)
 		hardware_need_type(b, "vfat");
-	err = child_ask(b, argv, ASK_LIMIT_MS, said, &code);
-
-	if (err == KB_OK && code != 0)
+	err = pairs_await(b, argv, ASK_LIMIT_MS, said, &code);
+	if (err == KB_OK && code != LOADER_DONE)
 		err = KB_ECHILD;
 	if (err != KB_OK)
 		log_err("boot loader: %s: %s", verb,

@@ -39,7 +39,7 @@ const struct conf_key conf_keys[] = {
 	  MEANING("Memory that survives a reset but no power cut, to tell them apart: an mtd of the type ram; auto: ramoops."),
 	  TEXT(DEVICE, cookie) },
 	{ "system", "timeout", "SECONDS (1..3600)", "30",
-	  MEANING("How long a boot waits for its disk. Sticks and cards have settle= of [source.media], which may be longer."),
+	  MEANING("How long a boot waits for its disk, and then for one with U-Boot's environment. Sticks and cards have settle= of [source.media], which may be longer."),
 	  NUMBER(SECONDS, timeout_s, 1, 3600) },
 	{ "system", "commit-deadline", "SECONDS (10..86400)", "300",
 	  MEANING("A trial that is not marked good within this time is rejected."),

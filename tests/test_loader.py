@@ -176,6 +176,18 @@ def test_uboots_words_are_set_and_printed(tmp_path):
     assert "keelboot_starts=two: expected a 1 for each start" in loader("u-boot", config, "get", code=1)[1]
 
 
+def test_device_of_uboots_that_may_come_is_told_from_other_failures(tmp_path):
+    """Process 1 waits for it (selector/loader_end.h)."""
+    config = tmp_path / "fw_env.config"
+    config.write_text("".join(f"{tmp_path}/env{n} 0x0 0x4000\n" for n in range(2)))
+    (tmp_path / "env0").write_bytes(kbloader.uboot_environment(2, keelboot_default="a"))
+    assert loader("u-boot", config, "came-up", code=2)[1].endswith(f"boot loader: {tmp_path}/env1: not found\n")
+    (tmp_path / "env1").write_bytes(kbloader.uboot_environment(1))
+    assert loader("u-boot", config, "came-up")[0] == "default=a once=- uncounted\n"
+    config.unlink()
+    assert "fw_env.config: not found" in loader("u-boot", config, "came-up", code=1)[1]
+
+
 def test_failure_is_one_line_for_the_log(grub, tmp_path):
     empty = tmp_path / "empty.img"
     empty.write_bytes(bytes(1 << 20))

@@ -64,7 +64,8 @@ struct loader {
 /*
  * What the loader will start, as the medium has it: a cache is not believed. STATE_NONE for a word
  * that names no slot: it is unset, or the firmware starts something else first. KB_EFORMAT: the
- * store is damaged, or holds what should not be there. KB_ENOENT, KB_EIO, KB_EINVAL (where).
+ * store is damaged, or holds what should not be there. KB_ENODEV: of U-Boot, a device with its
+ * environment is missing, and may come. KB_ENOENT, KB_EIO, KB_EINVAL (where).
  */
 enum kb_err loader_read(struct loader *l, struct loader_choice *c) KB_MUST_CHECK;
 

@@ -6,18 +6,17 @@
 #include "selector/loader/loader.h"
 #include "selector/loader/loader_why.h"
 #include "selector/state.h"
+#include "selector/loader_end.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define OUTPUT 1
 
-enum { DONE = 0, FAILED = 1, USAGE = 3 };
-
 static int usage(void)
 {
 	log_err("usage: keelboot-loader none|grub|uefi|u-boot|systemd-boot|efibootguard|tryboot|barebox WHERE get|booted|came-up|once SLOT|default SLOT");
-	return USAGE;
+	return LOADER_USAGE;
 }
 
 static enum kb_err print_line(struct loader *l, const char *line)
@@ -108,9 +107,9 @@ static int run_verb(struct loader *l, const char *verb, const char *word)
 	else
 		return usage();
 	if (err == KB_OK)
-		return DONE;
+		return LOADER_DONE;
 	log_err("boot loader: %s", l->why);
-	return FAILED;
+	return err == KB_ENODEV && l->kind == CONF_LOADER_UBOOT ? LOADER_ABSENT : LOADER_FAILED;
 }
 
 int loader_main(int argc, char **argv)

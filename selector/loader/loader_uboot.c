@@ -73,7 +73,8 @@ static bool is_in_ubi(const char *dev)
 	return is_mtd;
 }
 
-/* So that reading asks the medium. An MTD has no cache; its size stays 0, not known. */
+/* So that reading asks the medium. An MTD has no cache; its size stays 0, not known. One that is
+ * missing may come. */
 static enum kb_err settle(struct loader *l, const char *dev, uint64_t *bytes)
 {
 	struct bdev_file f;
@@ -89,7 +90,9 @@ static enum kb_err settle(struct loader *l, const char *dev, uint64_t *bytes)
 	if (err == KB_OK)
 		*bytes = f.bytes;
 	bdev_file_close(&f);
-	return err == KB_OK ? KB_OK : loader_why(l, err, "%s: %s", dev, err_text(err));
+	if (err == KB_OK)
+		return KB_OK;
+	return loader_why(l, err == KB_ENOENT ? KB_ENODEV : err, "%s: %s", dev, err_text(err));
 }
 
 static enum kb_err settle_copies(struct loader *l, const struct loader_fwenv *env)

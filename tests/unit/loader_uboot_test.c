@@ -92,7 +92,7 @@ TEST(devices_are_looked_for_below_the_root)
 	char text[200] = "";
 
 	put_config("/env0 0x0 0x1000\n/env1 0x0 0x1000\n");
-	FAILS(loader_read(&l, &c), KB_ENOENT);
+	FAILS(loader_read(&l, &c), KB_ENODEV);
 	l.root = folder;
 	OK(loader_read(&l, &c));
 	EQUAL((c.preset, 0));
@@ -264,7 +264,7 @@ TEST(two_copies_of_one_place_are_refused_however_it_is_said)
 TEST(copy_that_is_missing_or_short_is_refused)
 {
 	put_config(strf("%s/env0 0 0x1000\n%s/env9 0 0x1000\n", folder, folder));
-	FAILS(loader_read(&l, &c), KB_ENOENT);
+	FAILS(loader_read(&l, &c), KB_ENODEV);
 	put_config(strf("%s/env0 0 0x2000\n%s/env1 0 0x2000\n", folder, folder));
 	assert_true(loader_read(&l, &c) != KB_OK);
 	put_config(strf("%s/env0 -1 0x1000\n%s/env1 -1 0x1000\n", folder, folder));
@@ -278,9 +278,9 @@ TEST(volume_of_ubi_is_looked_for_before_the_colon)
 	FAILS(loader_read(&l, &c), KB_EINVAL);
 	assert_non_null(strstr(l.why, "libubootenv does not understand it, or lacks a device"));
 	put_config("/dev/none0:env 0x0 0x1000\n/dev/none0:redund 0x0 0x1000\n");
-	FAILS(loader_read(&l, &c), KB_ENOENT);
+	FAILS(loader_read(&l, &c), KB_ENODEV);
 	put_config(strf("%s/env0:a 0x0 0x1000\n%s/env1:b 0x0 0x1000\n", folder, folder));
-	FAILS(loader_read(&l, &c), KB_ENOENT);
+	FAILS(loader_read(&l, &c), KB_ENODEV);
 }
 
 /* ---------------------------------------------------------------- U-Boot's own count */
