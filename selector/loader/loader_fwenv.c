@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define CONFIG_MAX 4096
-#define COPY_MAX   (1u << 20) /* of a copy, whose size the library takes memory for */
 
 static size_t word_len(const char *p)
 {
@@ -37,7 +36,7 @@ static bool take_numbers(struct loader_fwenv_copy *copy, const char *p)
 	size = strtoul(p, &end, 16);
 	copy->size = (uint32_t)size;
 	return word_len(p) != 0 && end == p + word_len(p) && size > LOADER_FWENV_OVERHEAD &&
-	       size <= COPY_MAX;
+	       size <= LOADER_FWENV_MAX;
 }
 
 /* One line: a device, two numbers, and more for an MTD; or a comment. */

@@ -9,8 +9,9 @@
 #include <stdint.h>
 
 #define LOADER_FWENV_COPIES   2
-#define LOADER_FWENV_NAME     128 /* bytes of a device in the file, with its end */
-#define LOADER_FWENV_OVERHEAD 5u  /* bytes of a copy: checksum and counter */
+#define LOADER_FWENV_NAME     128	 /* bytes of a device in the file, with its end */
+#define LOADER_FWENV_MAX      (1u << 20) /* of a copy, whose size the library takes memory for */
+#define LOADER_FWENV_OVERHEAD 5u	 /* bytes of a copy: checksum and counter */
 
 struct loader_fwenv_copy {
 	/* "/dev/mmcblk0boot0"; "/dev/ubi0:env"; below a root, with that before it */

@@ -5,6 +5,7 @@
 #include "lib/os.h"
 #include "lib/util.h"
 #include "selector/loader/loader_fwenv.h"
+#include "selector/loader/loader_ubcopy.h"
 #include "selector/loader/loader_why.h"
 #include "selector/state.h"
 
@@ -219,11 +220,43 @@ static enum kb_err set_slot_variable(struct loader *l, struct uboot_ctx *ctx, co
 	return set_variable(l, ctx, name, value);
 }
 
-/* The library finds out as well, and forgets memory then. */
+/* Of the line `.flags` that the library makes, "x:sa," for each that has attributes. NULL: nobody
+ * knows which have some. */
+static size_t room_of_flags(struct uboot_ctx *ctx, const char *flags)
+{
+	size_t len = 0;
+
+	for (void *v = libuboot_iterator(ctx, NULL); v != NULL; v = libuboot_iterator(ctx, v)) {
+		if (flags == NULL || loader_ubcopy_has(flags, libuboot_getname(v)))
+			len += strlen(libuboot_getname(v)) + strlen(":sa,");
+	}
+	return len == 0 ? 0 : len + strlen(".flags=");
+}
+
+/* The library says neither what they are nor which copy it has read. On an MTD that is not looked
+ * at, any variable may have some. */
+static size_t room_for_flags(struct uboot_ctx *ctx, const struct loader_fwenv *env)
+{
+	struct loader_ubcopy is;
+	bool known = false;
+	size_t most = 0, len;
+
+	for (unsigned i = 0; i < env->n; i++) {
+		if (loader_ubcopy_read(&is, &env->copy[i]) != KB_OK || !is.sound)
+			continue;
+		known = true;
+		len = room_of_flags(ctx, is.flags);
+		most = len > most ? len : most;
+	}
+	return known ? most : room_of_flags(ctx, NULL);
+}
+
+/* The library finds out as well, and forgets memory then; but for `.flags`, for which it writes
+ * beyond the end of its memory. */
 static enum kb_err check_room(struct loader *l, struct uboot_ctx *ctx,
 			      const struct loader_fwenv *env)
 {
-	size_t len = LOADER_FWENV_OVERHEAD + 1;
+	size_t len = LOADER_FWENV_OVERHEAD + 1 + room_for_flags(ctx, env);
 
 	for (void *v = libuboot_iterator(ctx, NULL); v != NULL; v = libuboot_iterator(ctx, v))
 		len += strlen(libuboot_getname(v)) + strlen(libuboot_getvalue(v)) + 2;

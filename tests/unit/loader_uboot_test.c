@@ -210,6 +210,75 @@ TEST(full_environment_takes_no_more)
 	EQUAL((c.preset, 0), (c.once, STATE_NONE));
 }
 
+/* A copy in which `more` bytes are free, once keelboot_once is in it. */
+static size_t put_nearly_full(int more, const char *flags, size_t flags_len)
+{
+	static char text[SIZE - 5];
+	const size_t words =
+		sizeof("keelboot_default=a") + sizeof("keelboot_once=b") + sizeof("x=");
+	size_t pad = (size_t)((int)(sizeof(text) - words - flags_len - 1) - more);
+
+	memset(text, 0, sizeof(text));
+	memcpy(text, flags, flags_len);
+	memcpy(text + flags_len, "keelboot_default=a\0x=", 21);
+	memset(text + flags_len + 21, 'y', pad);
+	put_copy(0, 1, text, sizeof(text));
+	return pad;
+}
+
+/* libubootenv 0.3 writes it behind all others, and beyond the end of its memory. */
+TEST(attributes_of_variables_need_room)
+{
+	static const char flags[] = ".flags=keelboot_default:sc,gone:mr";
+	static uint8_t old[SIZE];
+	const int less = sizeof(",gone:mr") - 1; /* it writes none of a variable that is missing */
+
+	put_nearly_full(-1 - less, flags, sizeof(flags));
+	memcpy(old, copy[1], SIZE);
+	FAILS(loader_set_once(&l, 1), KB_ENOSPC);
+	assert_non_null(strstr(l.why, "U-Boot's environment is full"));
+	load_copies();
+	assert_memory_equal(copy[1], old, SIZE);
+
+	put_nearly_full(-less, flags, sizeof(flags));
+	OK(loader_set_once(&l, 1));
+	load_copies();
+	EQUAL((copy[1][4], 2), (copy[1][SIZE - 1], 0), (copy[1][SIZE - 2], 0),
+	      (copy[1][SIZE - 3], 'c'), (has_text(1, ".flags=keelboot_default:sc"), true));
+}
+
+/* "x:d" is written as "x:da". */
+TEST(attributes_may_grow)
+{
+	static const char flags[] = ".flags=x:m";
+
+	put_nearly_full(0, flags, sizeof(flags));
+	FAILS(loader_set_once(&l, 1), KB_ENOSPC);
+	put_nearly_full(1, flags, sizeof(flags));
+	OK(loader_set_once(&l, 1));
+	load_copies();
+	EQUAL((has_text(1, ".flags=x:ma"), true));
+}
+
+/* Where a copy cannot be looked into, as on an MTD. */
+TEST(each_variable_may_have_attributes_that_nobody_sees)
+{
+	const int most = sizeof(".flags=keelboot_default:sa,keelboot_once:sa,x:sa");
+
+	for (int more = most - 1; more <= most; more++) {
+		put_nearly_full(more, "", 0);
+		folder_run(
+			"dd if=/dev/zero of=zero bs=512 count=1 status=none && cat zero env0 >moved0 && "
+			"cat zero env1 >moved1");
+		put_config(
+			strf("%s/moved0 0x200 0x1000\n%s/moved1 0x200 0x1000\n", folder, folder));
+		if (more < most)
+			FAILS(loader_set_once(&l, 1), KB_ENOSPC);
+		else
+			OK(loader_set_once(&l, 1));
+	}
+}
+
 TEST(configuration_that_is_none_is_refused)
 {
 	static const char *const bad[] = { "",
