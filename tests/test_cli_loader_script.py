@@ -164,12 +164,15 @@ class Uboot:
         self.put()
         board.put("boot/boot.scr", (LOADERS / "boot.cmd").read_text())
 
-    def put(self, **variables):
+    def put_copy(self, n, count, **variables):
         variables = {"bootcmd": "run distro_bootcmd", "keelboot_default": "a", **variables}
         data = b"".join(f"{name}={value}".encode() + b"\0" for name, value in variables.items()).ljust(self.SIZE - 5,
                                                                                                        b"\0")
+        (self.board.sys / f"dev/env{n}").write_bytes(struct.pack("<IB", zlib.crc32(data), count) + data)
+
+    def put(self, **variables):
         for n in range(2):
-            (self.board.sys / f"dev/env{n}").write_bytes(struct.pack("<IB", zlib.crc32(data), 1 - n) + data)
+            self.put_copy(n, 1 - n, **variables)
 
 
 @pytest.fixture(name="uboot")
@@ -283,6 +286,25 @@ def test_an_environment_in_a_partition_of_ours_is_an_error(uboot, offset, found)
     said = told(uboot, "loader-environment")
     assert len(said) == bool(found)
     assert all(f"of /dev/vda lies in {found}: U-Boot writes over that" in one for one in said)
+
+
+def test_two_copies_that_differ_and_have_one_count_are_named(uboot):
+    """A factory may write one image to both places: they do not differ."""
+    for count in (0, 7, 255):
+        uboot.uboot.put_copy(0, count)
+        uboot.uboot.put_copy(1, count)
+        assert told(uboot, "loader-copies") == []
+        uboot.uboot.put_copy(1, count, more="1")
+        assert told(uboot, "loader-copies") == [
+            f"/etc/fw_env.config: both copies of U-Boot's environment have the count {count}, and differ: U-Boot and "
+            "Keelboot take the first"]
+        assert ("warning", "loader-copies") in uboot.findings()
+    damaged = bytearray((uboot.sys / "dev/env1").read_bytes())
+    damaged[99] ^= 1
+    (uboot.sys / "dev/env1").write_bytes(damaged)
+    assert told(uboot, "loader-copies") == []
+    uboot.uboot.put_copy(1, 0, more="1")
+    assert told(uboot, "loader-copies") == []
 
 
 def test_ubots_watchdog_is_known_by_its_script_alone(uboot):

@@ -29,6 +29,8 @@ void doctor_grub(struct doctor *doc);
 void doctor_uboot(struct doctor *doc);
 /* Whether its environment lies in a partition of a slot, of the state, or of the data. */
 void doctor_uboot_place(struct doctor *doc);
+/* Whether one copy of it is newer than the other. */
+void doctor_uboot_copies(struct doctor *doc);
 void doctor_counter(struct doctor *doc);
 void doctor_systemd(struct doctor *doc);
 void doctor_efibg(struct doctor *doc);

@@ -266,6 +266,7 @@ void doctor_uboot(struct doctor *doc)
 	unsigned place;
 
 	doctor_uboot_place(doc);
+	doctor_uboot_copies(doc);
 	doctor_script_clear(&variables);
 	doctor_steps_begin(&steps, DOCTOR_UBOOT);
 	snprintf(where, sizeof(where), "%s%s", doc->sys_root,

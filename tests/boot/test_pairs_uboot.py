@@ -246,6 +246,18 @@ def test_count_of_the_copies_wraps(bench, flags):
     counts_on_behind_its_end(Pairs, bench, flags)
 
 
+def test_of_copies_with_one_count_the_first_counts(bench):
+    """Nothing says which is newer. U-Boot takes the first, and writes its count of starts to the second."""
+    copies = [Pairs.UBOOT.copy(255, keelboot_default=default) for default in "ba"]
+    pairs = Pairs(bench, b=SECOND, copies=copies)
+    with pairs.machine() as vm:
+        bench.up(vm, SECOND, "b", 2 * SLOW)
+        assert pairs.pair(vm) == "b" and len(vm.boots) == 1
+        assert "loader-copies" not in bench.ask(vm, "keelboot doctor")
+    (_, newer), (_, older) = kbuboot.copies(pairs.disk)
+    assert newer["keelboot_default"] == older["keelboot_default"] == "b" and "keelboot_starts" not in newer
+
+
 @pytest.mark.parametrize("damaged", [(0,), (1,), (0, 1)], ids=str)
 def test_damaged_copies_lead_to_the_preferred_pair(bench, damaged):
     """One: nothing is lost. Both: U-Boot starts pair a by its own variables, and its init asks for b. Each of these

@@ -117,6 +117,26 @@ TEST(counter_of_the_copies_wraps)
 	EQUAL((c.preset, 1), (c.once, 0));
 }
 
+/* As U-Boot takes them: env_check_redund(). A factory may write one image to both places. */
+TEST(of_copies_with_one_count_the_first_is_read_and_the_second_written)
+{
+	static const uint8_t counts[] = { 0, 1, 254, 255 };
+
+	for (unsigned i = 0; i < sizeof(counts); i++) {
+		put_copy(0, counts[i], START, sizeof(START));
+		put_copy(1, counts[i], "keelboot_default=b", sizeof("keelboot_default=b"));
+		OK(loader_read(&l, &c));
+		EQUAL((c.preset, 0), (c.once, STATE_NONE));
+		OK(loader_set_once(&l, 1));
+		load_copies();
+		EQUAL((copy[0][4], counts[i]), (copy[1][4], (uint8_t)(counts[i] + 1)),
+		      (has_text(0, "keelboot_once=b"), false),
+		      (has_text(1, "keelboot_once=b"), true), (has_text(1, "other=1"), true));
+		OK(loader_read(&l, &c));
+		EQUAL((c.preset, 0), (c.once, 1));
+	}
+}
+
 TEST(the_copy_not_in_use_is_written_and_the_rest_stays)
 {
 	static uint8_t old[SIZE];
