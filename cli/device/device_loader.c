@@ -42,6 +42,7 @@ static enum kb_err read_store(struct asked *a, const struct device *d)
 	enum kb_err err;
 
 	set_store(a, d, "");
+	a->l.mends = true;
 	err = loader_read(&a->l, &a->is);
 	/* What stands there names no pair: it can be written over. */
 	if (err == KB_EFORMAT) {

@@ -57,6 +57,8 @@ struct loader {
 	/* What stands before /sys and /dev, also before U-Boot's devices in fw_env.config, and not
 	 * before where; "" on a device. Borrowed. */
 	const char *root;
+	/* What cannot be read may be written, so that it can: not by who only looks. */
+	bool mends;
 	/* Why the last call failed, for a person; printable ASCII. */
 	char why[LOADER_WHY];
 };

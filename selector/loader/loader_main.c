@@ -114,7 +114,7 @@ static int run_verb(struct loader *l, const char *verb, const char *word)
 
 int loader_main(int argc, char **argv)
 {
-	struct loader l = { .kind = CONF_LOADERS, .root = "" };
+	struct loader l = { .kind = CONF_LOADERS, .root = "", .mends = true };
 
 	log_set_name("keelboot-loader");
 	if (argc < 4 || argc > 5)

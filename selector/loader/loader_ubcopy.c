@@ -64,6 +64,30 @@ enum kb_err loader_ubcopy_read(struct loader_ubcopy *is, const struct loader_fwe
 	return KB_OK;
 }
 
+static enum kb_err write_zeroes(struct bdev_file *f, const struct loader_fwenv_copy *copy)
+{
+	uint64_t begin;
+
+	if (!loader_fwenv_begin(copy, f->bytes, &begin) || begin % BDEV_ALIGN != 0 ||
+	    copy->size % BDEV_ALIGN != 0 || begin > f->bdev.size ||
+	    copy->size > f->bdev.size - begin)
+		return KB_EINVAL;
+	memset(pages, 0, copy->size);
+	TRY(bdev_write(&f->bdev, begin, pages, copy->size));
+	return bdev_flush(&f->bdev);
+}
+
+enum kb_err loader_ubcopy_clear(const struct loader_fwenv_copy *copy)
+{
+	struct bdev_file f;
+	enum kb_err err = bdev_file_open(&f, copy->dev, BDEV_FILE_WRITE);
+
+	if (err == KB_OK)
+		err = write_zeroes(&f, copy);
+	bdev_file_close(&f);
+	return err;
+}
+
 bool loader_ubcopy_has(const char *flags, const char *name)
 {
 	size_t len = strlen(name);

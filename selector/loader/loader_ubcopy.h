@@ -22,6 +22,10 @@ struct loader_ubcopy {
 enum kb_err loader_ubcopy_read(struct loader_ubcopy *is,
 			       const struct loader_fwenv_copy *copy) KB_MUST_CHECK;
 
+/* Makes it readable, with a checksum that is wrong. KB_EINVAL: other things lie in its pages, or as
+ * above. */
+enum kb_err loader_ubcopy_clear(const struct loader_fwenv_copy *copy) KB_MUST_CHECK;
+
 /* Whether these attributes have some of that variable. What libubootenv reads, and maybe more.
  * PURE. */
 bool loader_ubcopy_has(const char *flags, const char *name);

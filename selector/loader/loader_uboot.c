@@ -140,7 +140,7 @@ static int configure(struct loader *l, struct loader_fwenv *env, struct uboot_ct
 	return libuboot_configure(ctx, copy);
 }
 
-static enum kb_err open_library(struct loader *l, struct loader_fwenv *env, struct uboot_ctx **ctx)
+static enum kb_err open_both(struct loader *l, struct loader_fwenv *env, struct uboot_ctx **ctx)
 {
 	int rc;
 
@@ -165,6 +165,31 @@ static enum kb_err open_library(struct loader *l, struct loader_fwenv *env, stru
 			"%s: both copies of U-Boot's environment are damaged: saveenv in U-Boot makes it anew",
 			l->where);
 	return rc == 0 ? KB_OK : refused(l, rc, "read");
+}
+
+/* A power cut may leave a copy that cannot be read. U-Boot takes the other one then, and the
+ * library none. What is sound stays as it is. False: that was not it. */
+static bool mend(struct loader *l, const struct loader_fwenv *env)
+{
+	struct loader_ubcopy is;
+
+	for (unsigned i = 0; i < env->n && l->mends; i++) {
+		if (loader_ubcopy_read(&is, &env->copy[i]) == KB_EIO &&
+		    loader_ubcopy_read(&is, &env->copy[1 - i]) == KB_OK && is.sound)
+			return loader_ubcopy_clear(&env->copy[i]) == KB_OK;
+	}
+	return false;
+}
+
+static enum kb_err open_library(struct loader *l, struct loader_fwenv *env, struct uboot_ctx **ctx)
+{
+	enum kb_err err = open_both(l, env, ctx);
+
+	if (err != KB_EIO || !mend(l, env))
+		return err;
+	close_library(ctx); /* it has the lock */
+	env->n = 0;
+	return open_both(l, env, ctx);
 }
 
 static enum kb_err slot_of_variable(struct loader *l, struct uboot_ctx *ctx, const char *name,

@@ -87,6 +87,26 @@ TEST(text_without_an_end_ends_with_its_copy)
 	assert_int_equal(strlen(is.flags), SIZE - 5 - 7);
 }
 
+TEST(copy_is_cleared_where_nothing_else_lies_in_its_pages)
+{
+	uint8_t is_now[sizeof(file)];
+	int fd;
+
+	FAILS(loader_ubcopy_clear(&where), KB_EINVAL);
+	where.offset = 2 * SIZE;
+	FAILS(loader_ubcopy_clear(&where), KB_EINVAL);
+	where.offset = SIZE;
+	where.size = SIZE / 2;
+	FAILS(loader_ubcopy_clear(&where), KB_EINVAL);
+	where.size = SIZE;
+	OK(loader_ubcopy_clear(&where));
+	memset(file + SIZE, 0, SIZE);
+	fd = open(where.dev, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(read(fd, is_now, sizeof(is_now)), sizeof(is_now));
+	close(fd);
+	assert_memory_equal(is_now, file, sizeof(file));
+}
+
 TEST(attributes_are_looked_up_by_the_whole_name)
 {
 	static const char flags[] = "eth\\d*addr:ma,serial#:so,a,b:d";
