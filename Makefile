@@ -272,6 +272,7 @@ SIMSRC   := $(sort $(wildcard tests/sim/*.c))
 # keelboot-fleet's, only where that is built.
 SIMMAINS := $(filter-out $(if $(filter yes,$(FLEET)),,tests/sim/fleetcut_%),$(wildcard tests/sim/*_sim_main.c))
 SIMLIB   := $(B)/libsim.a
+SIMUBOOT := $(if $(filter no,$(UBOOTENV)),,$(B)/libubootenv_sim.a)
 SIMS     := $(patsubst tests/sim/%_main.c,$(B)/tests/sim/%,$(SIMMAINS))
 # What those simulations share that take the kernel seam from libreal.
 SIMBASE  := $(wildcard tests/sim/cut_*.c) $(addprefix tests/sim/,bdev_sim.c bundles.c check.c command.c report.c set.c)
@@ -313,10 +314,17 @@ $(TRACE): $(B)/tests/trace/%: $(O)/obj/tests/trace/%.o $(FILTER) $(LIBKB) $(LIBR
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< $(FILTER) $(SIMLIB) $(LIBKB) $(SIMLIB) $(LIBREAL) $(LIBKB) $(TEST_LIBS)
 
-$(filter-out $(FILECUT) $(FLEETCUT) $(DATACUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(O)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB)
+$(filter-out $(FILECUT) $(FLEETCUT) $(DATACUT) $(LINEAR),$(SIMS)): $(B)/tests/sim/%: $(O)/obj/tests/sim/%_main.o $(LIBKB) $(LIBREAL) $(SIMLIB) $(SIMUBOOT)
 	@mkdir -p $(@D)
 	$(call step,LD)
-	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(SIMLIB) $(LIBKB) -Wl,--end-group $(LIBREAL) $(LIBKB) $(TEST_LIBS)
+	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $< -Wl,--start-group $(SIMLIB) $(LIBKB) $(SIMUBOOT) -Wl,--end-group $(LIBREAL) $(LIBKB) $(TEST_LIBS)
+
+# In simulations, the calls of libubootenv itself are those of the simulated device (tests/sim/uboot_lib.c).
+UBOOT_CALLS := open close read write lseek fsync stat fopen realpath flock access
+$(SIMUBOOT):
+	@mkdir -p $(@D)
+	$(call step,OBJCOPY)
+	$(Q)$(OBJCOPY) $(foreach c,$(UBOOT_CALLS),--redefine-sym $(c)=uboot_lib_$(c)) $(or $(wildcard $(SYSROOT)/usr/lib/$(MULTIARCH)/libubootenv.a),$(shell $(CC) -print-file-name=libubootenv.a)) $@
 
 # These take the kernel seam from libreal: one starts decoders, one has ends of its own for files and the state.
 $(LINEAR): $(call obj,tests/sim/linear_sim_main.c $(SIMBASE)) $(LIBKB) $(LIBREAL)

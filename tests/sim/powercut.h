@@ -13,6 +13,7 @@
 #include "tests/sim/parts.h"
 #include "tests/sim/report.h"
 #include "tests/sim/set.h"
+#include "tests/sim/uboot.h"
 
 #define POWERCUT_SLOTS	  2
 #define POWERCUT_RELEASES 3 /* 0 and 1 are installed in the beginning, 2 is the update */
@@ -89,7 +90,8 @@ struct powercut_story {
 	enum deltas_kind delta; /* of the update, from what slot a holds; the whole is not there */
 	bool partial;		/* the update lacks what slots have in its place */
 	bool pairs;		/* each slot has a kernel of its own, which GRUB starts */
-	bool counts;		/* GRUB counts how often it starts its preset */
+	bool uboot;		/* it is U-Boot, and its environment */
+	bool counts;		/* it counts how often it starts its preset */
 	/* slot a is on trial, and b bad, which is the preset; the command goes before a verdict */
 	bool unproven;
 	bool heavy;    /* not in the small geometry: the counts of an apply multiply everything */
@@ -200,10 +202,11 @@ void powercut_child_files(void);
  * loaded.
  */
 /* What the partition holds in the beginning. */
-void powercut_loader_make(struct cut_content *c, int preset);
-/* As GRUB reads it. */
-void powercut_loader_read(const struct cut_content *c, struct grub_choice *is);
-/* In the process of a boot: grub_start(). */
+void powercut_loader_make(const struct powercut_story *s, struct cut_content *c, int preset);
+/* As the loader reads it. */
+void powercut_loader_read(const struct powercut_story *s, const struct cut_content *c,
+			  struct grub_choice *is);
+/* In the process of a boot: grub_start(), uboot_start(). */
 int powercut_loader_start(const struct powercut_story *s, const char **how);
 
 /* ---------------------------------------------------------------- powercut_view.c */
@@ -234,7 +237,7 @@ int powercut_view_content(const struct cut_content *slot, enum powercut_torn tor
 bool powercut_view_mounts(const struct cut_content *slot);
 /* The same of the partition of its kernel. */
 int powercut_view_pair(const struct cut_content *boot);
-void powercut_view_print(const struct powercut_image *im);
+void powercut_view_print(const struct powercut_story *s, const struct powercut_image *im);
 
 /* ---------------------------------------------------------------- powercut_hash.c */
 /*
@@ -315,6 +318,7 @@ unsigned powercut_first_shows(const uint8_t *data);
 void powercut_map_begin(const struct powercut_story *s);
 /* The first block of a slot decides whether it mounts, and that is asked. */
 extern bool powercut_map_exact_first;
+extern bool powercut_map_uboot; /* what the boot loader keeps is U-Boot's environment */
 enum powercut_page powercut_map_kind(enum powercut_disk disk, uint64_t page);
 /* Page of a slot's manifest cell (0: its header), or -1. */
 int powercut_map_manifest(uint64_t page, unsigned *slot);

@@ -139,7 +139,7 @@ static void prepare(const struct powercut_job *j)
 		cut_disk_init(d, &powercut_child_power, like->size);
 		d->unit = j->story->unit;
 		d->discarded = j->story->discarded;
-		d->atomic = i == POWERCUT_LOADER;
+		d->atomic = i == POWERCUT_LOADER && !j->story->uboot;
 		d->bdev.sector = d->unit * CUT_SECTOR;
 	}
 	for (unsigned i = 0; i < shared->npages; i++) {

@@ -173,20 +173,24 @@ static unsigned class_of_raw(const uint8_t *data)
 	return memcmp(data, first, sizeof(first)) == 0 ? 2 : 3;
 }
 
-/* What GRUB's block says; what else is in that partition never changes. */
+static uint64_t class_of_choice(const struct grub_choice *is)
+{
+	return (uint64_t)(is->preset + 1) << 16 | (uint64_t)(is->once + 1) << 8 | is->starts;
+}
+
+/* What GRUB's block says, or a copy of U-Boot's environment; what else is in that partition never
+ * changes. */
 static uint64_t class_of_block(const uint8_t *data, uint64_t content)
 {
 	static const uint8_t header[] = "# GRUB";
 	struct grub_choice is;
-	struct cut_content c;
 
+	if (powercut_map_uboot)
+		return uboot_class(data);
 	if (memcmp(data, header, sizeof(header) - 1) != 0)
 		return content;
-	cut_content_init(&c, 2 * BDEV_ALIGN, 0);
-	cut_content_write(&c, BDEV_ALIGN, data, BDEV_ALIGN);
-	powercut_loader_read(&c, &is);
-	cut_content_free(&c);
-	return (uint64_t)(is.preset + 1) << 16 | (uint64_t)(is.once + 1) << 8 | is.starts;
+	(void)grub_read(data, &is);
+	return class_of_choice(&is);
 }
 
 static bool is_blank(uint64_t content)

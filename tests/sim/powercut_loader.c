@@ -3,19 +3,30 @@
  */
 #include "tests/sim/powercut.h"
 
-void powercut_loader_read(const struct cut_content *c, struct grub_choice *is)
+void powercut_loader_read(const struct powercut_story *s, const struct cut_content *c,
+			  struct grub_choice *is)
 {
+	static uint8_t store[UBOOT_SIZE];
 	uint8_t block[GRUB_BLOCK_LEN];
 
+	if (s->uboot) {
+		cut_content_read(c, 0, store, sizeof(store));
+		(void)uboot_read(store, is);
+		return;
+	}
 	cut_content_read(c, GRUB_BLOCK, block, sizeof(block));
 	(void)grub_read(block, is);
 }
 
-void powercut_loader_make(struct cut_content *c, int preset)
+void powercut_loader_make(const struct powercut_story *s, struct cut_content *c, int preset)
 {
 	static uint8_t data[GRUB_SIZE];
 
-	grub_make(data, preset);
+	_Static_assert(GRUB_SIZE == UBOOT_SIZE, "one size for both");
+	if (s->uboot)
+		uboot_make(data, preset);
+	else
+		grub_make(data, preset);
 	cut_content_write(c, 0, data, sizeof(data));
 }
 
@@ -33,6 +44,22 @@ static bool write_block(void *ctx, const uint8_t *block)
 
 	(void)ctx;
 	return cut_disk_write(d, GRUB_BLOCK, block, GRUB_BLOCK_LEN) == KB_OK &&
+	       cut_disk_flush(d) == KB_OK;
+}
+
+static bool read_env(void *ctx, uint8_t *store)
+{
+	(void)ctx;
+	cut_content_read(&powercut_child_disk[POWERCUT_LOADER].durable, 0, store, UBOOT_SIZE);
+	return true;
+}
+
+static bool write_env(void *ctx, unsigned number, const uint8_t *page)
+{
+	struct cut_disk *d = &powercut_child_disk[POWERCUT_LOADER];
+
+	(void)ctx;
+	return cut_disk_write(d, (uint64_t)number * BDEV_ALIGN, page, BDEV_ALIGN) == KB_OK &&
 	       cut_disk_flush(d) == KB_OK;
 }
 
@@ -61,6 +88,12 @@ int powercut_loader_start(const struct powercut_story *s, const char **how)
 				.is_off = is_power_off,
 				.start = start_pair,
 				.ctx = &story };
+	const struct uboot u = { .counts = s->counts,
+				 .read = read_env,
+				 .write = write_env,
+				 .is_off = is_power_off,
+				 .start = start_pair,
+				 .ctx = &story };
 
-	return grub_start(&g, how);
+	return s->uboot ? uboot_start(&u, how) : grub_start(&g, how);
 }

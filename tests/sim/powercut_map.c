@@ -6,11 +6,12 @@
 #define MANIFEST_MAGIC "KEELSLOT"
 
 /* The record can be lost, and then it is the superblock that decides. */
-bool powercut_map_exact_first;
+bool powercut_map_exact_first, powercut_map_uboot;
 
 void powercut_map_begin(const struct powercut_story *s)
 {
 	powercut_map_exact_first = s->events & POWERCUT_LOSES_BOTH || s->no_state;
+	powercut_map_uboot = s->uboot;
 }
 
 struct place {

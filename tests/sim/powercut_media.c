@@ -203,7 +203,7 @@ static void first_pairs(const struct powercut_story *s, struct powercut_image *i
 		cut_content_write(&im->disk[POWERCUT_BOOT_A + i], 0, r->boot, r->boot_size);
 	}
 	cut_content_init(&im->disk[POWERCUT_LOADER], GRUB_SIZE, 0);
-	powercut_loader_make(&im->disk[POWERCUT_LOADER], s->unproven ? 1 : 0);
+	powercut_loader_make(s, &im->disk[POWERCUT_LOADER], s->unproven ? 1 : 0);
 }
 
 void powercut_media_first(const struct powercut_story *s, struct powercut_image *im)

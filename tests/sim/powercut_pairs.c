@@ -45,7 +45,7 @@ void powercut_pairs_check_image(struct powercut_walk *w, uint32_t i, const struc
 
 	if (!w->story->pairs)
 		return;
-	powercut_loader_read(&im->disk[POWERCUT_LOADER], &is);
+	powercut_loader_read(w->story, &im->disk[POWERCUT_LOADER], &is);
 	w->node[i].preset = (int8_t)is.preset;
 	w->node[i].once = (int8_t)is.once;
 	/* Where GRUB left the other one, that which it started is the preset as long as it runs. */
@@ -67,7 +67,7 @@ void powercut_pairs_check_op(struct powercut_walk *w, uint32_t i, int running,
 
 	if (!w->story->pairs || op->kind == CUT_FLUSH || slot == POWERCUT_NONE)
 		return;
-	powercut_loader_read(&w->disk[POWERCUT_LOADER].durable, &is);
+	powercut_loader_read(w->story, &w->disk[POWERCUT_LOADER].durable, &is);
 	note_wrong(w, i, check_pair_touched(slot, running, is.preset, is.once));
 }
 

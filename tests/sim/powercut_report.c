@@ -74,7 +74,7 @@ static void put_violation(struct report_line *l, const struct powercut_walk *w)
 	print_steps(w, w->violation_at);
 	if (a->wrong != NULL) {
 		printf("  played apart, a cut after %u operations has left:\n", a->wrong->cut_at);
-		powercut_view_print(a->wrong->im);
+		powercut_view_print(w->story, a->wrong->im);
 	}
 	free(again);
 }
@@ -118,7 +118,7 @@ static void print_node(const struct powercut_walk *w, unsigned step, uint32_t at
 
 	name_step(text, sizeof(text), &w->node[at]);
 	printf("%u. %s\n", step, text);
-	powercut_view_print(w->node[at].im);
+	powercut_view_print(w->story, w->node[at].im);
 }
 
 /* From there, left alone, up to what was passed before; then what the walk asks of all ways. */

@@ -167,7 +167,7 @@ bool powercut_view_mounts(const struct cut_content *slot)
 	       powercut_first_shows(cut_content_page(slot, 0)) != 0;
 }
 
-static void print_pairs(const struct powercut_image *im)
+static void print_pairs(const struct powercut_story *s, const struct powercut_image *im)
 {
 	struct grub_choice is;
 
@@ -179,13 +179,13 @@ static void print_pairs(const struct powercut_image *im)
 		printf("    kernel %c: %s\n", 'a' + (int)i,
 		       r == POWERCUT_NONE ? "not whole" : powercut_release[r].version);
 	}
-	powercut_loader_read(&im->disk[POWERCUT_LOADER], &is);
+	powercut_loader_read(s, &im->disk[POWERCUT_LOADER], &is);
 	printf("    boot loader: default=%c once=%c starts=%u\n",
 	       is.preset < 0 ? '-' : state_slot_letter(is.preset),
 	       is.once < 0 ? '-' : state_slot_letter(is.once), is.starts);
 }
 
-void powercut_view_print(const struct powercut_image *im)
+void powercut_view_print(const struct powercut_story *s, const struct powercut_image *im)
 {
 	static struct powercut_view v;
 
@@ -207,5 +207,5 @@ void powercut_view_print(const struct powercut_image *im)
 					  : powercut_release[r].version,
 		       powercut_view_mounts(c) ? ", mounts" : ", does not mount");
 	}
-	print_pairs(im);
+	print_pairs(s, im);
 }

@@ -207,7 +207,7 @@ void powercut_walk_begin(struct powercut_walk *w, const struct powercut_story *s
 		w->disk[i].unit = s->unit;
 		w->disk[i].discarded = s->discarded;
 		/* As the block's first sector is believed to be: selector/loader/loader_block.h. */
-		w->disk[i].atomic = i == POWERCUT_LOADER;
+		w->disk[i].atomic = i == POWERCUT_LOADER && !s->uboot;
 	}
 	w->cut = (struct powercut_cut){ .story = s, .disk = w->disk };
 	n.reset = s->blind ? POWERCUT_UNKNOWN : POWERCUT_WARM;

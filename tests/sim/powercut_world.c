@@ -24,7 +24,9 @@ static const char *conf(void)
 		 "\nenabled=%s\n"
 		 "[source.media]\nenabled=usb\n%s",
 		 bundles_path("keys"), story->data ? "yes" : "no",
-		 story->pairs ? grub_board_conf : "");
+		 story->uboot	? uboot_conf
+		 : story->pairs ? grub_board_conf
+				: "");
 	return text;
 }
 
@@ -66,6 +68,8 @@ static void lay_out_loader(struct board *d, int pair, const char *how)
 	if (!story->data && !story->raw)
 		board_part(&d->disk, "spare", NULL);
 	grub_board_parts(d, pair, how);
+	if (story->uboot)
+		uboot_config(POWERCUT_CHILD_LOADER);
 	os_sim_bdev(POWERCUT_CHILD_BOOT_A, &powercut_child_disk[POWERCUT_BOOT_A].bdev);
 	os_sim_bdev(POWERCUT_CHILD_BOOT_B, &powercut_child_disk[POWERCUT_BOOT_B].bdev);
 	os_sim_bdev(POWERCUT_CHILD_LOADER, &powercut_child_disk[POWERCUT_LOADER].bdev);
