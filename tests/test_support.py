@@ -253,9 +253,12 @@ def test_what_nobody_played_with_a_server_is_said():
     planned = SERVERS.planned()
     assert len(planned) == len(set(planned)) and {of for of, _ in planned} == set(SERVERS.rows.values())
     ours = [story for of, story in planned if of == "raptor"]
-    rows = [{"server": "raptor", "story": story, "result": "pass"} for story in ours[1:]]
+    today, many = fleet_rows.glue("raptor"), len(ours) - 1
+    rows = [{"server": "raptor", "story": story, "result": "pass", "glue": today} for story in ours[1:]]
     said = SERVERS.text(rows, planned)
-    assert f"| raptor 1.1.0 itself | played: {len(rows)} of {len(rows)} stories pass; 1 not run |" in said
+    assert f"| raptor 1.1.0 itself | played: {many} of {many} stories pass; 1 not run |" in said
+    rows[0]["glue"] = "of before"
+    assert f"played: {many} of {many} stories pass, 1 with older code; 1 not run |" in SERVERS.text(rows, planned)
     assert f"| hawkBit 1.0.4 itself | {UNTRIED} |" in said
 
 

@@ -197,7 +197,7 @@ def test_the_page_leads_to_a_debian_with_a_read_only_root(made, tmp_path):
         dev.good()
         assert "Slot a runs 1.0, which is good." in dev.ask("keelboot status")
         ident = dev.ask("cat /etc/machine-id").strip()
-        assert re.fullmatch(r"[0-9a-f]{32}", ident) and dev.ask("cat /srv/machine-id").strip() == ident
+        assert re.fullmatch(r"[0-9a-f]{32}", ident) and dev.ask("cat /srv/keelboot/machine-id").strip() == ident
         assert "ro," in dev.ask("findmnt -no OPTIONS /") and "rw," in dev.ask("findmnt -no OPTIONS /var")
         dev.ask("test -s /var/lib/dpkg/status && echo kept >/var/lib/kept && sync")
         assert "0 errors" in dev.ask("keelboot doctor")

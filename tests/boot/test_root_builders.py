@@ -32,7 +32,7 @@ LAST = "#!/bin/sh\n[ \"$1\" = start ] || exec keelboot mark clean\nwatchdog -T 6
 EARLY = {"etc/init.d/S00keelboot-early": (TOP / "hooks/system/keelboot-early.init").read_text(),
          "usr/lib/keelboot/migrate.d/10-own": "#!/bin/sh\n[ \"$KEELBOOT_STAGE\" = migrate ] || exit 0\n"
                                               "grep -q ' /srv ' /proc/mounts && echo migrated >/srv/migrated\n"}
-DATA_IDS = "cat /srv/machine-id /etc/machine-id /var/lib/dbus/machine-id"
+DATA_IDS = "cat /srv/keelboot/machine-id /etc/machine-id /var/lib/dbus/machine-id"
 SLOW = 240      # beside other boots
 
 

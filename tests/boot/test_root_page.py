@@ -63,7 +63,7 @@ def test_the_page_leads_to_a_debian_that_writes_to_its_root(made, tmp_path):
         dev.up()
         healthy(dev)
         ident = dev.ask("cat /etc/machine-id").strip()
-        assert re.fullmatch(r"[0-9a-f]{32}", ident) and dev.ask("cat /srv/machine-id").strip() == ident
+        assert re.fullmatch(r"[0-9a-f]{32}", ident) and dev.ask("cat /srv/keelboot/machine-id").strip() == ident
         # As a package would: a user, a file of /etc, one of /var; and what has to last.
         dev.ask("useradd acme && echo one >/etc/written && echo kept >/var/lib/acme/kept && "
                 "echo one >/var/lib/written && sync")
