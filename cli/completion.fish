@@ -30,7 +30,7 @@ function __keelboot_words
         case guard
             printf '%s\n' bad begin clean good status why --json --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case measure
-            printf '%s\n' --compatible --json --pcr --text --tier --tpm --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' --compatible --json --pcr --text --tier --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case loader
             printf '%s\n' install keep status --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case doctor

@@ -17,7 +17,7 @@ _keelboot_words() {
 	check) echo --json --timeout --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	health) echo check commit migrate watch --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	guard) echo bad begin clean good status why --json --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	measure) echo --compatible --json --pcr --text --tier --tpm --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	measure) echo --compatible --json --pcr --text --tier --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	loader) echo install keep status --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	doctor) echo --json --sys-root --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	check-config) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;

@@ -7,9 +7,11 @@
 #include "cli/image/image.h"
 #include "cli/key/key.h"
 #include "lib/log.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "update/crypto/ossl.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -290,12 +292,31 @@ static int run_verb(struct args *a, struct device_options *o, const struct verb 
 	return v->run(a, o);
 }
 
+/* Before any verb, it is one of "status". */
+enum { JSON = 1 };
+
+static const struct args_option of_status[] = {
+	{ "json", 0, false, JSON },
+	{ .name = NULL },
+};
+
+/* Else the first file that is opened would be one of these, and take what is printed. */
+static bool has_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (os_file_kind(fd) == OS_FILE_CLOSED && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	static struct device_options options;
 	struct args args = { .argc = argc, .argv = argv, .at = 1 };
 	int id;
 
+	if (!has_standard_descriptors())
+		return OUTPUT_FAILURE;
 	log_to(2, 0);
 	log_set_level(LOG_LEVEL_WARNING);
 	/* A reader that went away shall be an error of a write, not the death of a half-done verb.
@@ -310,8 +331,11 @@ int main(int argc, char **argv)
 		argv[1] = (char *)"help";
 	if (argc == 2 && strcmp(argv[1], "--version") == 0)
 		argv[1] = (char *)"version";
+	args.tables[0] = of_status;
 	id = device_options_next(&args, &options);
-	if (id == ARGS_END)
+	if (id == JSON)
+		args.at--;
+	if (id == ARGS_END || id == JSON)
 		return run_verb(&args, &options, find_verb("status"));
 	if (id != ARGS_OPERAND)
 		return OUTPUT_USAGE;

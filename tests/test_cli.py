@@ -613,6 +613,41 @@ def test_readers_never_write_and_need_no_right_to(good):
     assert good.state.read_bytes() == before
 
 
+def close_all():
+    os.closerange(0, 3)
+
+
+def test_what_is_printed_goes_into_no_file_where_a_daemon_has_closed_all(tmp_path):
+    """The first file that is opened would be descriptor 0, 1 or 2."""
+    plain, closed = tmp_path / "plain.img", tmp_path / "closed.img"
+    subprocess.run([KEELBOOT, "state", "init", plain], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([KEELBOOT, "state", "init", closed], check=True, preexec_fn=close_all)
+    assert closed.stat().st_size == plain.stat().st_size
+    assert b"first state" in run("--state", closed, "history").stdout.encode()
+    assert b"written" not in closed.read_bytes().replace(b"the first state was written", b"")
+
+
+def test_no_file_is_made_among_the_devices(tmp_path):
+    """A label that udev has not made yet, or a mistyped one: the partition would stay blank."""
+    name = "/dev/keelboot-test-that-is-missing"
+    try:
+        assert "there is no such device" in run("state", "init", name, code=FAILURE).stderr
+        assert not os.path.lexists(name)
+    finally:
+        pathlib.Path(name).unlink(missing_ok=True)
+
+
+def test_a_place_without_a_state_has_no_history(tmp_path):
+    """As with a wrong --offset in the image of a card that came back: that device had a past."""
+    (tmp_path / "card.img").write_bytes(b"\xa5" * (16 << 20))
+    for words in (["history"], ["history", "--json"], ["why"]):
+        assert "both regions are damaged, if this is the right partition" in run("--state", tmp_path / "card.img", *words, code=FAILURE).stderr
+
+
+def test_status_needs_no_name(good):
+    assert json.loads(good("--json").stdout) == good.json("status")
+
+
 def test_a_write_protected_state_is_a_clear_failure(good):
     good.state.chmod(0o444)
     result = good("mark", "bad", code=FAILURE, user=let_others_in(good.path))

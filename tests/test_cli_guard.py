@@ -2,6 +2,7 @@
 """`keelboot guard`: trials of deployments that are not Keelboot's, with commands, a guardian and a reboot that only
 take notes. tests/boot/test_health_guard.py has a real ostree."""
 
+import fcntl
 import json
 import os
 import re
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from cli_device import FAILURE, KEELBOOT, NOTHING, OK, USAGE, document, run
+from cli_device import BUSY, FAILURE, KEELBOOT, NOTHING, OK, USAGE, document, run
 
 CURRENT, NEXT, THIRD = "a" * 64, "b" * 64, "c" * 64
 CONF = "[system]\ntries=2\ncommit-deadline=60\n[watchdog]\ndevice=off\n[guard]\n" \
@@ -328,6 +329,15 @@ def test_shutdowns_give_an_attempt_back_five_times(system):
     assert system.entry(NEXT)["attempts"] == 2
 
 
+def test_guardian_hears_of_a_shutdown_that_cannot_be_recorded(system):
+    """As while good= holds the lock: else the shutdown has no deadline, and that of the trial goes on."""
+    system.make_good(CURRENT).boot(NEXT)
+    with open(system.run_dir / "guard.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        system("--wait", "0", "guard", "clean", code=BUSY)
+        system.await_note("guardian hears SIGUSR2")
+
+
 def test_shutdown_after_a_verdict_changes_nothing(system):
     system.make_good(CURRENT).boot(NEXT)
     system("guard", "deadline", code=RECORDED)
@@ -351,6 +361,18 @@ def test_good_command_that_fails_is_told(system):
     system.tool("good", "false")
     assert "is good, but [guard] good= failed: exit 1" in system("health").stderr
     assert system.entry(CURRENT)["verdict"] == "good"
+
+
+def test_good_command_that_failed_runs_at_the_next_start(system):
+    """What it speaks to may come up later."""
+    system.boot(CURRENT)
+    system.tool("good", "false")
+    system("health")
+    system.tool("good", f"echo now >>{system.notes_file}")
+    for ran in (["now"], []):
+        system.boot(CURRENT)
+        system("health")
+        assert system.notes() == ran
 
 
 # ---------------------------------------------------------------- which deployment, and is it a trial?

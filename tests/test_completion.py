@@ -190,7 +190,7 @@ def rows(text: str) -> list:
 
 
 def options(text: str) -> list:
-    return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", text.split("\nEverywhere")[0])))
+    return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*(?![a-z\d-])", text.split("\nEverywhere")[0])))
 
 
 def operands(verb: str, text: str) -> list:

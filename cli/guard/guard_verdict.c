@@ -56,7 +56,8 @@ static enum kb_err open_trial(const struct device_options *o, unsigned ms)
 
 /* ---------------------------------------------------------------- good */
 
-static void run_good(const char *name)
+/* false: it failed, and the next start of this deployment tries it again. */
+static bool run_good(const char *name)
 {
 	const struct guard_command_for about = {
 		.deployment = trial.boot.id,
@@ -68,9 +69,9 @@ static void run_good(const char *name)
 	if (device.conf.guard_good[0] != '\0')
 		guard_command_run(&device, device.conf.guard_good, &about, &end);
 	if (!end.ok)
-		log_err("deployment %s is good, but [guard] good= failed: %s%s%s", name, end.what,
-			end.said[0] != '\0' ? ": " : "", end.said);
-	trial.entry->blessed = true;
+		log_err("deployment %s is good, but [guard] good= failed: %s%s%s; it is tried again at the next start",
+			name, end.what, end.said[0] != '\0' ? ": " : "", end.said);
+	return end.ok;
 }
 
 /* The verdict is durable before good= runs; a power cut in between makes that run once more. */
@@ -91,7 +92,9 @@ static enum kb_err record_good(const char *name)
 	printf("Deployment %s is good.\n", name);
 	if (e->blessed)
 		return KB_OK;
-	run_good(name);
+	if (!run_good(name))
+		return KB_OK;
+	e->blessed = true;
 	return guard_record_save(&trial.rec, device.opts);
 }
 
@@ -169,6 +172,18 @@ int guard_bad(const struct device_options *o, const char *reason, const struct t
 
 /* ---------------------------------------------------------------- a shutdown */
 
+static enum kb_err give_attempt_back(const struct device_options *o)
+{
+	struct guard_entry *e = trial.entry;
+
+	if (trial.boot.attempt == 0 || e == NULL || e->verdict != GUARD_TRIAL ||
+	    e->attempts != trial.boot.attempt || e->returned >= RETURNED_MAX)
+		return KB_OK;
+	e->attempts--;
+	e->returned++;
+	return guard_record_save(&trial.rec, o);
+}
+
 int guard_clean(const struct device_options *o)
 {
 	enum kb_err err;
@@ -176,15 +191,11 @@ int guard_clean(const struct device_options *o)
 	if (!guard_runs(o))
 		return OUTPUT_OK;
 	err = open_trial(o, o->lock_wait_ms);
-	if (err != KB_OK)
-		return output_exit_code(err);
-	if (trial.boot.attempt > 0 && trial.entry != NULL && trial.entry->verdict == GUARD_TRIAL &&
-	    trial.entry->attempts == trial.boot.attempt && trial.entry->returned < RETURNED_MAX) {
-		trial.entry->attempts--;
-		trial.entry->returned++;
-		err = guard_record_save(&trial.rec, o);
+	if (err == KB_OK) {
+		err = give_attempt_back(o);
+		guard_trial_close(&trial);
 	}
-	guard_trial_close(&trial);
+	/* Also when that failed: it holds the shutdown to its deadline. */
 	mark_guardian_notify(&device, SIGUSR2);
 	return output_exit_code(err);
 }

@@ -30,6 +30,7 @@ static bool print_history_event(void *ctx, const struct history_event *e)
 
 struct collecting {
 	json_object *events;
+	unsigned n;
 	struct failure_list failures;
 };
 
@@ -42,6 +43,7 @@ static bool collect_event(void *ctx, const struct history_event *e)
 	output_json_add(o, "words",
 			number > 0 ? failure_words_json(&c->failures.failure[number - 1]) : NULL);
 	output_json_append(c->events, o);
+	c->n++;
 	return true;
 }
 
@@ -58,9 +60,11 @@ static int print_history_json(struct device *d, unsigned max)
 	if (err != KB_OK)
 		log_err("state partition %s: the history cannot be read: %s", d->state_path,
 			err_text(err));
+	else if (c.n == 0 && d->finding == STORE_LOST)
+		err = device_need_state(d);
 	if (output_json_print(o, false) != KB_OK)
 		return OUTPUT_FAILURE;
-	return err == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+	return output_exit_code(err);
 }
 
 static int print_history_text(struct device *d, unsigned max)
@@ -71,11 +75,13 @@ static int print_history_text(struct device *d, unsigned max)
 	if (err != KB_OK)
 		log_err("state partition %s: the history cannot be read: %s", d->state_path,
 			err_text(err));
+	else if (printed == 0 && d->finding == STORE_LOST)
+		err = device_need_state(d);
 	else if (printed == 0)
 		log_warn("nothing has happened yet");
 	if (output_flush() != KB_OK)
 		return OUTPUT_FAILURE;
-	return err == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
+	return output_exit_code(err);
 }
 
 int history_cmd(struct args *a, struct device_options *o)

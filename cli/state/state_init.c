@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DEVICES "/dev/"
+
 enum { SLOTS = 1, GOOD, TRIAL, VERSION, SEQUENCE, FLOOR, FORCE, BUNDLE };
 
 static const struct args_option table[] = {
@@ -194,6 +196,11 @@ static enum kb_err make_file(const struct device_options *o, bool *made)
 	if (__builtin_add_overflow(o->offset, size, &end) || end > INT64_MAX) {
 		log_err("%s: no file is that long: --offset and --size are too large", o->state);
 		return KB_EINVAL;
+	}
+	if (strncmp(o->state, DEVICES, strlen(DEVICES)) == 0) {
+		log_err("%s: there is no such device (lsblk -o NAME,PARTLABEL names those that are there)",
+			o->state);
+		return KB_ENOENT;
 	}
 	fd = open(o->state, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	*made = fd >= 0;

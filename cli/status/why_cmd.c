@@ -148,12 +148,11 @@ int why_cmd(struct args *a, struct device_options *o)
 	if (err != KB_OK)
 		return output_exit_code(err);
 	/* One that is lost may have last words all the same. */
-	if (d.finding == STORE_BLANK) {
+	failure_collect(&list, &d);
+	if (list.n == 0 && d.finding != STORE_FOUND)
 		code = output_exit_code(device_need_state(&d));
-	} else {
-		failure_collect(&list, &d);
+	else
 		code = print_why(&list, number, json);
-	}
 	device_close(&d);
 	return code;
 }
