@@ -9,7 +9,7 @@ FUZZ_NAMES  := $(patsubst tests/fuzz/%_fuzz.c,%,$(sort $(wildcard tests/fuzz/*_f
 FUZZ_FIXING := $(patsubst tests/fuzz/%_fuzz.c,%,$(shell grep -ls '^size_t fuzz_fix' tests/fuzz/*_fuzz.c))
 
 # The parsers, and what they need: nothing that starts processes, mounts, or writes to devices.
-FUZZ_SRC := $(addprefix lib/,bdev.c bls.c bytes.c conf.c conf_fleet.c conf_keys.c conf_load.c conf_loader.c conf_paths.c conf_place.c conf_use.c conf_value.c daily.c err.c log.c os_clock.c os_file.c os_linux.c os_worker.c os_worker_child.c tail.c util.c) \
+FUZZ_SRC := $(addprefix lib/,bdev.c bls.c bytes.c conf.c conf_fleet.c conf_keys.c conf_load.c conf_loader.c conf_paths.c conf_place.c conf_use.c conf_value.c daily.c err.c log.c os_clock.c os_file.c os_inside.c os_linux.c os_worker.c os_worker_child.c tail.c util.c) \
             $(wildcard kernel-cmdline/*.c) \
             $(addprefix selector/,cell.c history.c state.c state_decode.c state_keys.c \
               state_encode.c store_erase.c store_history.c store_load.c store_manifest.c store_rebuild.c store_save.c store_scan.c store_words.c text.c words.c) \
