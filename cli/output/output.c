@@ -32,8 +32,8 @@ int output_exit_code(enum kb_err err)
 		return OUTPUT_INCOMPATIBLE;
 	case KB_EBUSY:
 	case KB_EREBUILT:
-		return OUTPUT_BUSY;
 	case KB_EAMBIGUOUS:
+		return OUTPUT_BUSY;
 	case KB_EIO:
 	case KB_ENODEV:
 	case KB_ETIMEDOUT:
