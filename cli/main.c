@@ -7,6 +7,7 @@
 #include "cli/image/image.h"
 #include "cli/key/key.h"
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 #include "update/crypto/ossl.h"
@@ -303,8 +304,9 @@ static const struct args_option of_status[] = {
 /* Else the first file that is opened would be one of these, and take what is printed. */
 static bool has_standard_descriptors(void)
 {
-	for (int fd = 0; fd <= 2; fd++)
-		if (os_file_kind(fd) == OS_FILE_CLOSED && open("/dev/null", O_RDWR) != fd)
+	for (int fd = 0, at; fd <= 2; fd++)
+		if (os_file_kind(fd) == OS_FILE_CLOSED &&
+		    (os_open("/dev/null", O_RDWR, &at) != KB_OK || at != fd))
 			return false;
 	return true;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel seam on Linux: time, files, descriptors. */
 #include "lib/os.h"
-#include "lib/os_inside.h"
 
 #include "lib/os_dirent.h"
 #include "lib/util.h"
@@ -17,10 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NAME_SIZE  64 /* of os_list() */
-#define POLL_MAX   64
-#define FOLLOW_MAX 16 /* symbolic links behind each other */
-#define EXEC_BITS  (S_IXUSR | S_IXGRP | S_IXOTH)
+#define NAME_SIZE 64 /* of os_list() */
+#define POLL_MAX  64
 
 static uint64_t clock_ms(clockid_t id)
 {
@@ -151,63 +148,6 @@ bool os_is_file(const char *path)
 	struct stat st;
 
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-static bool is_executable(const struct stat *st)
-{
-	return S_ISREG(st->st_mode) && st->st_mode & EXEC_BITS;
-}
-
-bool os_executable(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && is_executable(&st);
-}
-
-/*
- * For kernels before 5.6, or busy ones: follows the links of the last part of the name only. Links
- * to folders are nearly always relative in a root file system, and so stay inside.
- */
-static bool executable_in_old(const char *root, const char *path)
-{
-	char at[512], link[256], full[800];
-	struct stat st;
-
-	snprintf(at, sizeof(at), "%s", path);
-	for (int i = 0; i < FOLLOW_MAX; i++) {
-		ssize_t n;
-
-		if (snprintf(full, sizeof(full), "%s/%s", root, at) >= (int)sizeof(full) ||
-		    lstat(full, &st) < 0)
-			return false;
-		if (!S_ISLNK(st.st_mode))
-			return is_executable(&st);
-		n = readlink(full, link, sizeof(link) - 1);
-		if (n < 0)
-			return false;
-		link[n] = '\0';
-		if (link[0] == '/')
-			at[0] = '\0';
-		else if (strrchr(at, '/') != NULL)
-			strrchr(at, '/')[1] = '\0';
-		else
-			at[0] = '\0';
-		if (strlen(at) + strlen(link) >= sizeof(at))
-			return false;
-		memcpy(at + strlen(at), link, strlen(link) + 1);
-	}
-	return false;
-}
-
-bool os_executable_in(const char *root, const char *path)
-{
-	KB_CLEANUP_FD int fd = os_inside_open(root, path, O_PATH | O_CLOEXEC);
-	struct stat st;
-
-	if (fd < 0 && (errno == ENOSYS || errno == EPERM || errno == EAGAIN))
-		return executable_in_old(root, path);
-	return fd >= 0 && fstat(fd, &st) == 0 && is_executable(&st);
 }
 
 enum kb_err os_readlink(const char *path, char *buf, size_t size)

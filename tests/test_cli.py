@@ -641,7 +641,8 @@ def test_a_place_without_a_state_has_no_history(tmp_path):
     """As with a wrong --offset in the image of a card that came back: that device had a past."""
     (tmp_path / "card.img").write_bytes(b"\xa5" * (16 << 20))
     for words in (["history"], ["history", "--json"], ["why"]):
-        assert "both regions are damaged, if this is the right partition" in run("--state", tmp_path / "card.img", *words, code=FAILURE).stderr
+        said = run("--state", tmp_path / "card.img", *words, code=FAILURE).stderr
+        assert "both regions are damaged, if this is the right partition" in said
 
 
 def test_status_needs_no_name(good):

@@ -9,7 +9,7 @@
 void doctor_uboot_copies(struct doctor *doc)
 {
 	const char *where = conf_loader_environment(&doc->d->conf);
-	struct loader_ubcopy is[LOADER_FWENV_COPIES];
+	struct loader_ubcopy is[LOADER_FWENV_COPIES] = { { .sound = false } };
 	char path[DEVICE_PATH_MAX];
 	struct loader_fwenv env = { .n = 0 };
 

@@ -104,8 +104,8 @@ static enum kb_err part_equals(const struct loader_bgplan *p, int preset,
 
 /* What is newest stays, whatever it is: it is all that starts. Where it is the only place, it is
  * written itself. */
-static enum kb_err mend(const struct loader_bgplan *p, enum loader_bgplan_is is, int preset,
-			struct loader_bgplan_step *s)
+static enum kb_err mend_plan(const struct loader_bgplan *p, enum loader_bgplan_is is, int preset,
+			     struct loader_bgplan_step *s)
 {
 	int newest =
 		p->env[1].sound && (!p->env[0].sound || p->env[1].revision > p->env[0].revision);
@@ -149,5 +149,5 @@ enum kb_err loader_bgplan_next(const struct loader_bgplan *p, const struct loade
 	enum loader_bgplan_is is = loader_bgplan_look(p, &carrier, &pending);
 
 	return is == LOADER_BGPLAN_KNOWN ? change(p, carrier, pending, want, s)
-					 : mend(p, is, want->preset, s);
+					 : mend_plan(p, is, want->preset, s);
 }
