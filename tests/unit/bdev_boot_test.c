@@ -66,9 +66,10 @@ long sysconf(int name)
 
 int posix_fadvise(int fd, off_t off, off_t len, int advice)
 {
+	(void)fd, (void)advice;
 	dropped[0] = off;
 	dropped[1] = len;
-	return TEST_REAL(posix_fadvise)(fd, off, len, advice);
+	return 0;
 }
 
 static int top(void)

@@ -228,7 +228,9 @@ static inline void test_text(const char *is, const char *want, const char *what,
 		return test_main(argc, argv, &(struct test_group){ .name = __VA_ARGS__ }); \
 	}
 
-/* The C library's, or OpenSSL's, where this program puts its own in front. */
+/* The C library's, or OpenSSL's, where this program puts its own in front. Not of one with an
+ * offset or a time: where a register has 32 bits, that name is of another function (raw.h has
+ * some). */
 #define TEST_REAL(function) ((__typeof__(function) *)(uintptr_t)dlsym(RTLD_NEXT, #function))
 
 #define OK(call)	   test_expect(call, KB_OK, #call, __FILE__, __LINE__)
