@@ -5,7 +5,8 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
 PAGE = (TOP / "docs/TROUBLE.md").read_text()
-SOURCES = "".join(path.read_text() for folder in ("initramfs", "update") for path in sorted((TOP / folder).rglob("*.c")))
+SOURCES = "".join(path.read_text() for folder in ("initramfs", "update")
+                  for path in sorted((TOP / folder).rglob("*.c")))
 VARIES = re.compile(r"/dev/…|…|slot a|squashfs|\b30 s")        # what the device fills in
 
 
