@@ -16,7 +16,7 @@
 #define COOKIE	       "Keelboot was here\n"
 #define COOKIE_LEN     (sizeof(COOKIE) - 1)
 #define MARK	       "Keelboot starts another kernel\n"
-#define RECORD_MAX     (64u << 10) /* bytes of a record, unpacked, that are looked at */
+#define RECORD_MAX     (64u << 10) /* last bytes of a record, unpacked, that are looked at */
 #define PARTS_MAX      4	   /* newest parts of a panic that are kept as last words */
 #define PREFIX	       "dmesg-"
 #define PMSG_RECORD    "pmsg-ramoops-0"
@@ -64,14 +64,14 @@ static bool write_copy(struct evidence *e, const char *name, const char *text, s
 	       os_write_file(path, text, len) == KB_OK;
 }
 
-/* The record's text, of which there is a copy now; NULL: it cannot be read. */
+/* The end of the record's text, of which there is a copy now; NULL: it cannot be read. */
 static const char *keep_copy(struct evidence *e, const char *name, size_t *len)
 {
 	static char text[RECORD_MAX]; /* too large for a stack of process 1 */
 	char path[96];
 
 	snprintf(path, sizeof(path), EVIDENCE_PSTORE "/%.63s", name);
-	if (os_read_file(path, text, sizeof(text), len) != KB_OK) {
+	if (os_read_end(path, text, sizeof(text), len) != KB_OK) {
 		log_warn("pstore: unable to read %s: %m", path);
 		return NULL;
 	}
@@ -120,11 +120,21 @@ static void join_parts(struct evidence *e)
 	}
 }
 
+/* Its first line says so; 0: it is none. */
+static unsigned panic_part_of(const char *name)
+{
+	char path[96], head[64];
+
+	snprintf(path, sizeof(path), EVIDENCE_PSTORE "/%.63s", name);
+	return os_read_file(path, head, sizeof(head), NULL) == KB_OK ? evidence_panic_part(head)
+								     : 0;
+}
+
 static void read_panic(struct evidence *e, const char *name)
 {
 	size_t len;
 	const char *text = keep_copy(e, name, &len);
-	unsigned part = text != NULL ? evidence_panic_part(text) : 0;
+	unsigned part = text != NULL ? panic_part_of(name) : 0;
 
 	if (part > 0 && part <= PARTS_MAX)
 		keep_part(part, text, len);

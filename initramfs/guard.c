@@ -166,7 +166,7 @@ void guard_start(struct boot *b)
 		return;
 	/* It shares our open file: so the exec, which closes ours, is not the last close, which
 	 * would wake udev. */
-	fds[AT(GUARDIAN_FD_STATE)] = is_of_slot(b, &duty) ? b->rec.file.fd : -1;
+	fds[AT(GUARDIAN_FD_STATE)] = is_of_slot(b, &duty) ? b->rec.part.file.fd : -1;
 	open_at(fds, GUARDIAN_FD_KMSG, "/dev/kmsg", O_RDWR | O_NONBLOCK);
 	open_at(fds, GUARDIAN_FD_PROC, "/proc", O_RDONLY | O_DIRECTORY);
 	open_at(fds, GUARDIAN_FD_RUN, EXPORT_DIR, O_RDONLY | O_DIRECTORY);

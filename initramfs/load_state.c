@@ -4,6 +4,7 @@
 #include "initramfs/data_ready.h"
 #include "initramfs/pairs.h"
 #include "initramfs/settings.h"
+#include "initramfs/watchdog.h"
 #include "lib/log.h"
 
 #include <string.h>
@@ -72,6 +73,8 @@ void load_state(struct boot *b)
 {
 	pairs_find(b);
 	evidence_gather(&b->evidence, &b->wdt, &b->conf, b->cmd.reset);
+	b->rec.part.idle = watchdog_idle;
+	b->rec.part.ctx = b;
 	record_load(&b->rec, b->dev.state, b->conf.nslots, devices_mountable(&b->dev, &b->conf),
 		    devices_seen(&b->dev, &b->conf));
 	settle_attempt(b);

@@ -104,20 +104,20 @@ static bool is_of_nothing(const struct state *s, unsigned nslots, choose_mask mo
 /* A medium that has become read-only for good still tells which slot is the good one. */
 static enum kb_err open_file(struct record *r, const char *dev)
 {
-	enum kb_err err = bdev_file_open(&r->file, dev, BDEV_FILE_WRITE | BDEV_FILE_DIRECT);
+	enum kb_err err = record_part_open(&r->part, dev, BDEV_FILE_WRITE | BDEV_FILE_DIRECT);
 
 	if (err != KB_EPERM)
 		return err;
 	log_warn("state: %s is read-only; nothing can be counted", dev);
-	return bdev_file_open(&r->file, dev, BDEV_FILE_DIRECT);
+	return record_part_open(&r->part, dev, BDEV_FILE_DIRECT);
 }
 
 static void report_unusable(const struct record *r, const char *dev, enum kb_err err)
 {
-	if (r->file.fd >= 0 && r->file.bdev.size < STORE_MIN_SIZE)
+	if (r->part.file.fd >= 0 && r->part.bdev.size < STORE_MIN_SIZE)
 		log_err("state: %s has %" PRIu64
 			" bytes, but needs at least %u MiB; booting without it",
-			dev, r->file.bytes, STORE_MIN_SIZE >> 20);
+			dev, r->part.file.bytes, STORE_MIN_SIZE >> 20);
 	else
 		log_err("state: unable to read %s: %s; booting without it", dev, err_text(err));
 }
@@ -128,8 +128,7 @@ static void load_or_rebuild(struct record *r, const char *dev, unsigned nslots,
 	enum store_finding found = STORE_LOST;
 	enum kb_err err;
 
-	r->file.fd = -1;
-	r->dev = dev;
+	r->part.file.fd = -1;
 	r->unsure = false;
 	if (dev[0] == '\0') {
 		log_err("state: no state partition on the disk; booting without it; to make one: keelboot state init");
@@ -138,7 +137,7 @@ static void load_or_rebuild(struct record *r, const char *dev, unsigned nslots,
 	}
 	err = open_file(r, dev);
 	if (err == KB_OK)
-		err = store_load(&r->store, &r->file.bdev, &r->s, &found);
+		err = store_load(&r->store, &r->part.bdev, &r->s, &found);
 	if (err != KB_OK) {
 		report_unusable(r, dev, err);
 		without_store(r, nslots, mountable);
@@ -176,7 +175,7 @@ bool record_return(struct record *r, const char *dev, unsigned nslots, choose_ma
 {
 	uint64_t loaded = r->loaded;
 
-	bdev_file_close(&r->file);
+	record_part_close(&r->part);
 	record_load(r, dev, nslots, mountable, seen);
 	if (loaded == 0 || r->s.seq == loaded)
 		return true;
@@ -270,7 +269,7 @@ enum kb_err record_save(struct record *r, struct state *s)
 	r->unsure = true;
 	err = store_save(&r->store, s);
 	if (err != KB_OK) {
-		log_err("state: unable to write to %s: %s; nothing is counted", r->dev,
+		log_err("state: unable to write to %s: %s; nothing is counted", r->part.dev,
 			err_text(err));
 		r->health = RECORD_UNWRITABLE;
 		return err;
@@ -293,7 +292,7 @@ enum kb_err record_reload(struct record *r)
 
 	if (r->health == RECORD_MISSING)
 		return KB_ENODEV;
-	err = store_load(&store, &r->file.bdev, &fresh, &found);
+	err = store_load(&store, &r->part.bdev, &fresh, &found);
 	if (err == KB_OK && found != STORE_FOUND)
 		err = KB_EFORMAT;
 	if (err != KB_OK) {

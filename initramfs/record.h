@@ -2,7 +2,7 @@
 /* The state partition during the boot: load, rebuild, settle, save. */
 #pragma once
 
-#include "lib/bdev.h"
+#include "initramfs/record_part.h"
 #include "selector/choose.h"
 #include "selector/reset.h"
 #include "selector/store.h"
@@ -17,9 +17,8 @@ enum record_health {
 };
 
 struct record {
-	struct bdev_file file;
-	/* its path, for messages; the caller's */
-	const char *dev;
+	/* `idle` of it is the caller's */
+	struct record_part part;
 	struct store store;
 	/* as this boot sees it: settled, charged */
 	struct state s;

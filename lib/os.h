@@ -26,6 +26,8 @@ void os_sleep_ms(unsigned ms);
 /* ---------------------------------------------------------------- files */
 /* Reads a small file whole; a longer one is cut at size - 1. buf ends in NUL. len may be NULL. */
 enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len) KB_MUST_CHECK;
+/* The same, but of a longer one the last size - 1 bytes. */
+enum kb_err os_read_end(const char *path, char *buf, size_t size, size_t *len) KB_MUST_CHECK;
 /* Creates or truncates path (mode 0644) and writes. For /run, /proc and /sys: no fsync. */
 enum kb_err os_write_file(const char *path, const char *text, size_t len) KB_MUST_CHECK;
 enum kb_err os_open(const char *path, int flags, int *fd) KB_MUST_CHECK; /* O_CLOEXEC is added */

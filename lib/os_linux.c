@@ -46,10 +46,14 @@ void os_sleep_ms(unsigned ms)
 		;
 }
 
-enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
+/* Not blocking: it may be a pipe without a writer. */
+static int open_to_read(const char *path)
 {
-	/* Not blocking: it may be a pipe without a writer. */
-	KB_CLEANUP_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
+static enum kb_err read_on(int fd, char *buf, size_t size, size_t *len)
+{
 	size_t used = 0;
 
 	if (size == 0)
@@ -76,6 +80,23 @@ enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
 	if (len != NULL)
 		*len = used;
 	return KB_OK;
+}
+
+enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
+{
+	KB_CLEANUP_FD int fd = open_to_read(path);
+
+	return read_on(fd, buf, size, len);
+}
+
+enum kb_err os_read_end(const char *path, char *buf, size_t size, size_t *len)
+{
+	KB_CLEANUP_FD int fd = open_to_read(path);
+	struct stat st;
+
+	if (size > 0 && fd >= 0 && fstat(fd, &st) == 0 && st.st_size > (off_t)size - 1)
+		(void)lseek(fd, st.st_size - ((off_t)size - 1), SEEK_SET);
+	return read_on(fd, buf, size, len);
 }
 
 enum kb_err os_write_file(const char *path, const char *text, size_t len)

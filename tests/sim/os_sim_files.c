@@ -154,9 +154,8 @@ void os_sim_fs_file(const char *dev, const char *path, const char *text)
 }
 
 /* ---------------------------------------------------------------- os.h: files */
-enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
+static enum kb_err read_from(const struct file *f, size_t from, char *buf, size_t size, size_t *len)
 {
-	struct file *f = find(path);
 	size_t n;
 
 	buf[0] = '\0';
@@ -165,12 +164,25 @@ enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
 	TRY(os_sim_turn("read_file"));
 	if (f == NULL || f->kind == OS_SIM_FOLDER || os_sim_over())
 		return KB_ENOENT;
-	n = strlen(f->text) < size ? strlen(f->text) : size - 1;
-	memcpy(buf, f->text, n);
+	n = strlen(f->text + from) < size ? strlen(f->text + from) : size - 1;
+	memcpy(buf, f->text + from, n);
 	buf[n] = '\0';
 	if (len != NULL)
 		*len = n;
 	return KB_OK;
+}
+
+enum kb_err os_read_file(const char *path, char *buf, size_t size, size_t *len)
+{
+	return read_from(find(path), 0, buf, size, len);
+}
+
+enum kb_err os_read_end(const char *path, char *buf, size_t size, size_t *len)
+{
+	const struct file *f = find(path);
+	size_t all = f != NULL && f->text != NULL ? strlen(f->text) : 0;
+
+	return read_from(f, all < size ? 0 : all - (size - 1), buf, size, len);
 }
 
 /* A short text stands in the line, a longer one below it. */

@@ -179,6 +179,23 @@ TEST(records_of_any_size_and_number_stay_within_bounds)
 	assert_false(e.ev.crash_record);
 }
 
+/* Where a zone has 128 KiB, the last words are behind the first 64. */
+TEST(of_a_long_record_the_end_counts)
+{
+	static char big[131072], *const end = big + sizeof(big) - 10;
+
+	memset(big, 'x', sizeof(big) - 1);
+	memcpy(end, "\nthe last", 9);
+	os_sim_file(CONSOLE_RECORD, big);
+	gather("auto");
+	has_text(&e.console, "the last");
+	memcpy(big, PANIC, strlen(PANIC));
+	os_sim_file(RECORD, big);
+	gather("auto");
+	assert_true(e.ev.crash_record);
+	has_text(&e.panic, "the last");
+}
+
 TEST(pstore_that_cannot_be_mounted_says_nothing)
 {
 	os_sim_file(RECORD, PANIC);

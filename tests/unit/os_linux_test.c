@@ -52,6 +52,13 @@ TEST(a_file_that_is_too_long_is_cut_and_ended)
 	OK(os_read_file(folder_at("f"), buf, sizeof(buf), &len));
 	EQUAL((len, 3), (buf, "abc"));
 	FAILS(os_read_file(folder_at("f"), buf, 0, &len), KB_EINVAL);
+	OK(os_read_end(folder_at("f"), buf, sizeof(buf), &len));
+	EQUAL((len, 3), (buf, "def"));
+	OK(os_write_file(folder_at("f"), "ab", 2));
+	OK(os_read_end(folder_at("f"), buf, sizeof(buf), &len));
+	EQUAL((len, 2), (buf, "ab"));
+	FAILS(os_read_end(folder_at("f"), buf, 0, &len), KB_EINVAL);
+	FAILS(os_read_end(folder_at("none"), buf, sizeof(buf), &len), KB_ENOENT);
 }
 
 TEST(a_missing_file_is_told_and_leaves_errno)

@@ -27,7 +27,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-	bdev_file_close(&r.file);
+	record_part_close(&r.part);
 	cut_disk_free(&disk);
 }
 
@@ -117,7 +117,7 @@ TEST(a_partition_that_does_not_open_or_is_too_small_is_as_missing)
 	os_sim_bdev("/dev/vda2", &small.bdev);
 	record_load(&r, "/dev/vda2", 2, BOTH, BOTH);
 	EQUAL((r.health, RECORD_MISSING), (small.own.ops, 0));
-	bdev_file_close(&r.file);
+	record_part_close(&r.part);
 	cut_disk_free(&small);
 }
 
@@ -186,6 +186,34 @@ TEST(a_state_that_is_lost_meanwhile_is_not_written_over)
 	assert_int_equal(disk.own.ops, 0);
 }
 
+/* A partition that a driver asks for long before it says that it cannot read. */
+static enum kb_err slow_read(struct bdev *b, uint64_t off, void *buf, size_t len)
+{
+	os_sim_advance(30000);
+	(void)b, (void)off, (void)buf, (void)len;
+	return KB_EIO;
+}
+
+static void count_idle(void *fed)
+{
+	++*(unsigned *)fed;
+}
+
+TEST(each_slow_read_of_the_state_feeds_the_watchdog_and_the_first_one_is_said)
+{
+	static const struct bdev_ops failing = { .read = slow_read };
+	struct bdev dev = { .ops = &failing, .size = STORE_MIN_SIZE, .sector = 512 };
+	unsigned fed = 0;
+
+	os_sim_bdev(DEV, &dev);
+	r.part.idle = count_idle;
+	r.part.ctx = &fed;
+	record_load(&r, DEV, 2, BOTH, BOTH);
+	assert_int_equal(r.health, RECORD_MISSING);
+	assert_true(fed >= 2 * STORE_CELLS);
+	assert_int_equal(os_sim_count("# state: " DEV " is slow: one call took 30 s"), 1);
+}
+
 TEST(settling_rejects_a_trial_without_tries_and_tells)
 {
 	const struct reset_evidence ev = { .watchdog_fired = true };
@@ -205,10 +233,10 @@ TEST(a_state_made_of_nothing_is_made_anew_when_slots_are_seen)
 {
 	record_load(&r, DEV, 2, 0, 0);
 	EQUAL((get().slot[0].st, STATE_EMPTY), (get().slot[1].st, STATE_EMPTY));
-	bdev_file_close(&r.file);
+	record_part_close(&r.part);
 	record_load(&r, DEV, 2, 0, 0);
 	assert_int_equal(r.health, RECORD_FOUND);
-	bdev_file_close(&r.file);
+	record_part_close(&r.part);
 	record_load(&r, DEV, 2, BOTH, BOTH);
 	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
 	assert_int_equal(get().slot[1].st, STATE_TRIAL);
@@ -247,7 +275,7 @@ TEST(a_state_that_lets_nothing_boot_is_made_anew)
 		/* With nothing to mount it stands: an install at its work has sealed the slot. */
 		record_load(&r, DEV, 2, 0, 0);
 		assert_int_equal(r.health, RECORD_FOUND);
-		bdev_file_close(&r.file);
+		record_part_close(&r.part);
 		record_load(&r, DEV, 2, 2, 2);
 		EQUAL((r.health, RECORD_REBUILT), (r.s.slot[0].st, STATE_EMPTY));
 		EQUAL((r.s.slot[1].st, STATE_TRIAL), (r.s.floor, 0));
@@ -265,7 +293,7 @@ TEST(a_state_with_a_slot_being_written_stays_when_only_a_name_is_there)
 	put(&s);
 	record_load(&r, DEV, 2, BOTH, 0);
 	EQUAL((r.health, RECORD_FOUND), (get().slot[0].st, STATE_WRITING), (get().floor, 7));
-	bdev_file_close(&r.file);
+	record_part_close(&r.part);
 	record_load(&r, DEV, 2, BOTH, 1);
 	assert_int_equal(r.health, RECORD_REBUILT);
 }
@@ -275,7 +303,7 @@ TEST(a_state_made_of_nothing_is_made_anew_for_a_name_too)
 {
 	record_load(&r, DEV, 2, 0, 0);
 	assert_int_equal(get().slot[0].st, STATE_EMPTY);
-	bdev_file_close(&r.file);
+	record_part_close(&r.part);
 	record_load(&r, DEV, 2, BOTH, 0);
 	EQUAL((r.health, RECORD_REBUILT), (get().slot[0].st, STATE_TRIAL));
 }
@@ -300,7 +328,7 @@ TEST(a_state_by_which_nothing_boots_is_renewed_if_it_may_be_its_fault)
 	EQUAL((disk.own.ops, 0), (record_renew(&r, 2, 1, 1), true), (r.health, RECORD_REBUILT));
 	EQUAL((get().slot[0].st, STATE_TRIAL), (get().slot[1].st, STATE_EMPTY));
 	assert_false(record_renew(&r, 2, 1, 1)); /* it holds back nothing any more */
-	bdev_file_close(&r.file);
+	record_part_close(&r.part);
 	states_trial(&s);
 	s.newer = true;
 	s.min_reader = STATE_FORMAT + 1;
