@@ -3,6 +3,7 @@
 
 #include "initramfs/disks/containers.h"
 #include "initramfs/disks/devices_rank.h"
+#include "initramfs/disks/devices_report.h"
 #include "initramfs/disks/nodisk.h"
 #include "initramfs/disks/sources.h"
 #include "lib/conf_data.h"
@@ -31,48 +32,6 @@ static void set_unless_container(char dst[DEVICES_NAME], const char *what,
 				 const struct prober_part *part)
 {
 	set_name(dst, containers_allow(what, part) ? part : NULL);
-}
-
-int devices_class(const struct conf *conf, unsigned slot, const char *name)
-{
-	if (slot >= conf->nslots)
-		return -1;
-	for (unsigned i = 0; i < conf->slot[slot].nclasses; i++) {
-		if (strcmp(conf->slot[slot].cls[i].name, name) == 0)
-			return (int)i;
-	}
-	return -1;
-}
-
-int devices_root_class(const struct conf *conf, unsigned slot)
-{
-	return devices_class(conf, slot, "root");
-}
-
-choose_mask devices_seen(const struct devices *d, const struct conf *conf)
-{
-	choose_mask mask = 0;
-
-	for (unsigned i = 0; i < conf->nslots; i++)
-		if (d->slot[i].seen)
-			mask |= (choose_mask)(1u << i);
-	return mask;
-}
-
-choose_mask devices_mountable(const struct devices *d, const struct conf *conf)
-{
-	choose_mask mask = 0;
-
-	for (unsigned i = 0; i < conf->nslots; i++) {
-		int root = devices_root_class(conf, i);
-		bool there = root >= 0 && d->slot[i].part[root][0] != '\0';
-
-		if (container_is(d->slot[i].fstype))
-			continue;
-		if (d->slot[i].fstype[0] != '\0' || (there && conf->fstype[0] != '\0'))
-			mask |= (choose_mask)(1u << i);
-	}
-	return mask;
 }
 
 static bool is_unreadable(const struct probe_disk *disk, const struct prober_part *part)
@@ -147,116 +106,6 @@ static void adopt_disk(struct devices *d, const struct probe *p, const struct pr
 	take_overlay(d, p, disk, conf);
 	for (unsigned i = 0; i < conf->nslots; i++)
 		take_slot(&d->slot[i], p, disk, &conf->slot[i]);
-}
-
-static void report_missing_slot(const struct devices *d, const struct probe_disk *disk, char slot,
-				const char *spec)
-{
-	char list[128];
-	bool may = containers_may_have(list, sizeof(list), disk, spec);
-
-	log_warn("devices: slot %c: %s not found on %s%s%s", slot, spec, d->disk,
-		 may ? "; it may lie in what is not opened here: " : "", list);
-}
-
-static void report_missing(const struct devices *d, const struct probe_disk *disk,
-			   const struct conf *conf)
-{
-	if (d->state[0] == '\0')
-		log_warn("devices: %s not found on %s", conf->state, d->disk);
-	for (unsigned i = 0; i < conf->nslots; i++) {
-		int root = devices_root_class(conf, i);
-
-		if (root < 0)
-			log_warn("devices: slot %c has no class root in system.conf", 'a' + (int)i);
-		else if (d->slot[i].part[root][0] == '\0')
-			report_missing_slot(d, disk, state_slot_letter((int)i),
-					    conf->slot[i].cls[root].part);
-	}
-}
-
-static void add_warning(struct devices *d, const char *id, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void add_warning(struct devices *d, const char *id, const char *fmt, ...)
-{
-	struct devices_warning w = { .id = id };
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(w.text, sizeof(w.text), fmt, ap);
-	va_end(ap);
-	log_warn("devices: %s", w.text);
-	if (d->nwarnings < DEVICES_WARNINGS_MAX)
-		d->warning[d->nwarnings++] = w;
-}
-
-static void report_equal(struct devices *d, const struct devices_rank *r)
-{
-	d->equal[0] = '\0';
-	if (r->equal == NULL)
-		return;
-	snprintf(d->equal, sizeof(d->equal), "%s", r->equal->dev);
-	add_warning(
-		d, "disk-ambiguous",
-		"%s and %s could both be this device's disk: %s is used, and nothing is installed; name the right one: [system] disk= in system.conf",
-		r->disk->dev, r->equal->dev, r->disk->dev);
-	log_warn("devices: %s is %s, %s; %s is %s, %s", r->disk->dev, r->disk->path, r->disk->id,
-		 r->equal->dev, r->equal->path, r->equal->id);
-}
-
-static void report_table(struct devices *d, const struct probe_disk *disk)
-{
-	if (!disk->gpt_backup)
-		return;
-	add_warning(
-		d, "table-damaged",
-		"the partition table of %s is damaged, and the kernel uses the copy at its end; write the table again with gdisk or sfdisk, before the copy fails, too",
-		disk->dev);
-}
-
-static void report_copy(struct devices *d, const struct devices_rank *r, const char *pin)
-{
-	if (!r->copy)
-		return;
-	add_warning(d, "disk-moved",
-		    "the state on %s belongs to disk %s, which is missing; the disk in use is %s",
-		    d->disk, pin, r->disk->id);
-}
-
-static void report_containers(struct devices *d, const struct probe *p,
-			      const struct probe_disk *disk, const struct conf *conf)
-{
-	char list[DEVICES_WARNING_LEN / 2];
-
-	if (containers_of_slots(list, sizeof(list), p, disk, conf))
-		add_warning(
-			d, "slot-container",
-			"slots that are not opened here: %s; a slot is a file system on a partition of %s",
-			list, disk->dev);
-}
-
-static void report_disk(struct devices *d, const struct probe *p, const struct devices_rank *r,
-			const struct conf *conf)
-{
-	const struct prober_part *state = probe_find(p, r->disk, conf->state);
-
-	d->nwarnings = 0;
-	if (!r->firm)
-		log_notice(
-			"devices: %s is removable, but no fixed disk has the state or a slot; to end the wait of %u s at each boot: [system] disk=%s in system.conf",
-			d->disk, PROBE_DEADLINE_MS / 1000, r->disk->path);
-	report_table(d, r->disk);
-	report_copy(d, r, state != NULL ? state->pin : "");
-	report_equal(d, r);
-	report_containers(d, p, r->disk, conf);
-	if (r->disk->unused > 0)
-		log_warn("devices: %s: partitions that are not used, since %s: %u", d->disk,
-			 r->disk->n == PROBER_PARTS_MAX ? "only the first 64 are"
-							: "/sys says no number or size of them",
-			 r->disk->unused);
-	if (!r->complete)
-		report_missing(d, r->disk, conf);
 }
 
 static enum probe_worth worth_of_disk(void *conf, const struct probe *p,
@@ -343,26 +192,24 @@ enum kb_err devices_find(struct devices *d, struct probe *p, const struct conf *
 	}
 	adopt_disk(d, p, r.disk, conf);
 	sources_take(d, p, wait->sources);
-	report_disk(d, p, &r, conf);
+	devices_report(d, p, &r, conf);
 	return KB_OK;
 }
 
-static const struct probe_disk *disk_by_id(const struct probe *p, const char *id)
+/* Another disk may have come under its name, and another one may have its id. */
+static bool is_still_there(const struct devices *d, const struct probe *p)
 {
-	for (unsigned i = 0; i < PROBE_DISKS_MAX && id[0] != '\0'; i++) {
-		if (p->disk[i].state != PROBE_FREE && strcmp(p->disk[i].id, id) == 0)
-			return &p->disk[i];
-	}
-	return NULL;
+	const struct probe_disk *disk = probe_disk_by_dev(p, d->disk);
+
+	return disk != NULL && d->diskid[0] != '\0' && strcmp(disk->id, d->diskid) == 0;
 }
 
 bool devices_returned(struct devices *d, const struct probe *p, const struct conf *conf, bool *gone)
 {
-	const struct probe_disk *disk = disk_by_id(p, d->diskid);
 	struct devices_rank r;
 
 	/* Who has its old one open keeps the name: it comes back under another one. */
-	if (disk == NULL || strcmp(disk->dev, d->disk) != 0)
+	if (!is_still_there(d, p))
 		*gone = true;
 	if (!*gone)
 		return false;

@@ -12,8 +12,9 @@
 	"auto" /* the prober could not tell: root_mount() tries the usual ones */
 #define DEVICES_FSTYPE_SEVERAL "several" /* only of an overlay: a person has to tell */
 #define DEVICES_MEDIA_MAX      16
-#define DEVICES_WARNINGS_MAX   4 /* its table, a state of another disk, its equal, containers */
-#define DEVICES_WARNING_LEN    256
+#define DEVICES_WARNINGS_MAX \
+	6 /* its table, a state of another disk, its equal, containers, names */
+#define DEVICES_WARNING_LEN 256
 
 struct devices_slot {
 	/* "/dev/vda2" for each class of system.conf; "" if absent */

@@ -353,6 +353,16 @@ const struct prober_part *probe_find(const struct probe *p, const struct probe_d
 	return part;
 }
 
+const struct prober_part *probe_find_other(const struct probe_disk *disk, const char *spec,
+					   const struct prober_part *part)
+{
+	for (unsigned i = 0; i < disk->n; i++) {
+		if (&disk->part[i] != part && part_matches(&disk->part[i], spec))
+			return &disk->part[i];
+	}
+	return NULL;
+}
+
 const struct probe_disk *probe_disk_by_dev(const struct probe *p, const char *dev)
 {
 	for (unsigned i = 0; i < PROBE_DISKS_MAX; i++) {

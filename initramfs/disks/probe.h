@@ -164,5 +164,9 @@ void probe_stop(struct probe *p);
 const struct prober_part *probe_find(const struct probe *p, const struct probe_disk *disk,
 				     const char *spec);
 
+/* Another partition of this disk that spec names as well, or NULL. */
+const struct prober_part *probe_find_other(const struct probe_disk *disk, const char *spec,
+					   const struct prober_part *part);
+
 /* The disk with this "/dev/x", or NULL. */
 const struct probe_disk *probe_disk_by_dev(const struct probe *p, const char *dev);

@@ -78,6 +78,19 @@ TEST(everything_is_found_on_the_one_disk)
 	assert_int_equal(os_now_ms(), 0);
 }
 
+TEST(of_two_partitions_with_one_name_the_first_is_used_and_that_is_said)
+{
+	PLUG_IN(disk("vda", "/devices/pci0/block/vda", 5), it.part[4].partlabel = "root-b",
+		it.part[4].size = MIB);
+	assert_device("/dev/vda");
+	EQUAL((d.slot[1].part[0], "/dev/vda3"), (d.nwarnings, 1));
+	assert_string_equal(d.warning[0].id, "partition-ambiguous");
+	assert_int_equal(
+		os_sim_count(
+			"# devices: /dev/vda3 and /dev/vda5 both match PARTLABEL=root-b: /dev/vda3 is used; give the other one another name"),
+		1);
+}
+
 TEST(the_disk_with_more_of_the_device_wins)
 {
 	plug_in(disk("vda", "/devices/pci0/1/block/vda", 2));
@@ -415,6 +428,24 @@ TEST(the_disk_that_its_state_is_bound_to_wins)
 	plug_in(with_id("vdb", PORT_1, "eui.2\n", "wwid-eui.1"));
 	assert_device("/dev/vda");
 	EQUAL((d.diskid, "wwid-eui.1"), (d.equal, ""), (d.nwarnings, 0));
+}
+
+/* Cheap readers have one id for each card; so have copies of a virtual disk. */
+TEST(a_disk_that_is_here_is_not_gone_since_another_one_has_its_id)
+{
+	bool gone = false;
+
+	PLUG_IN(with_id("vda", PORT_9, "eui.1\n", NULL), it.nparts = 0);
+	plug_in(with_id("vdb", PORT_1, "eui.1\n", "wwid-eui.1"));
+	assert_device("/dev/vdb");
+	assert_string_equal(p.disk[0].id, p.disk[1].id);
+	assert_false(devices_returned(&d, &p, &conf, &gone));
+	assert_false(gone);
+	os_sim_disk_gone("vdb", 1000);
+	os_sim_advance(1000);
+	probe_start(&p);
+	assert_false(devices_returned(&d, &p, &conf, &gone));
+	assert_true(gone);
 }
 
 TEST(a_disk_that_is_bound_is_taken_though_less_is_on_it)
