@@ -106,8 +106,8 @@ static void report_other(struct devices *d, const struct probe *p, const struct 
 
 	if (other != NULL)
 		add_warning(d, "partition-ambiguous",
-			    "%s and %s both match %s: %s is used; give the other one another name",
-			    part->dev, other->dev, spec, part->dev);
+			    "%s and %s both match %s: %s is used; rename the other one", part->dev,
+			    other->dev, spec, part->dev);
 }
 
 static void report_others(struct devices *d, const struct probe *p, const struct probe_disk *disk,
