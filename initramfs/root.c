@@ -170,14 +170,36 @@ static enum kb_err mount_root(const struct root *r, const char *dev, const char 
 	return other ? mount_second(r, dev, second) : err;
 }
 
-static enum kb_err mount_without_journal(const struct root *r, const char *dev)
+/* What a file system wants that is mounted beside its journal, and how it says that it has one. */
+struct unreplayed {
+	const char *type, *word;
+	enum kb_err says;
+};
+
+static const struct unreplayed *find_unreplayed(const char *type, enum kb_err err)
+{
+	static const struct unreplayed ways[] = {
+		{ "ext4", "noload", KB_EPERM },
+		{ "ext3", "noload", KB_EPERM },
+		{ "xfs", "norecovery", KB_EPERM },
+		{ "btrfs", "rescue=nologreplay", KB_EIO },
+	};
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(ways); i++)
+		if (strcmp(ways[i].type, type) == 0 && ways[i].says == err)
+			return &ways[i];
+	return NULL;
+}
+
+static enum kb_err mount_unreplayed(const struct root *r, const char *dev,
+				    const struct unreplayed *way)
 {
 	char text[ROOT_OPTIONS_MAX + 1];
 	struct root_options o = root_options_read(r->options, false);
 
-	snprintf(text, sizeof(text), "noload,%.*s", CMDLINE_TEXT_MAX, o.words);
+	snprintf(text, sizeof(text), "%s,%.*s", way->word, CMDLINE_TEXT_MAX, o.words);
 	o = root_options_read(text, true);
-	return mount_any(r, dev, "ext4", &o);
+	return mount_any(r, dev, way->type, &o);
 }
 
 void root_protect(const struct root *r, const char *dev)
@@ -197,20 +219,22 @@ void root_unprotect(const struct root *r, const char *dev)
 }
 
 /*
- * Even a read-only mount writes: ext4 replays its journal, and notes errors. A slot has to stay
+ * Even a read-only mount writes: it replays a journal, and notes errors. A slot has to stay
  * what was signed, so its device is write-protected first. A journal that is not empty then keeps
  * it from being mounted: somebody wrote to it. It is no longer what it was; but a slot that boots
  * is better than none.
  */
 static enum kb_err mount_protected(const struct root *r, const char *dev, const char *probed)
 {
+	const struct unreplayed *way;
 	enum kb_err err;
 
 	root_protect(r, dev);
 	err = mount_root(r, dev, probed);
-	if (!r->protect || err != KB_EPERM || strcmp(probed, "ext4") != 0)
+	way = r->protect ? find_unreplayed(probed, err) : NULL;
+	if (way == NULL)
 		return err;
-	err = mount_without_journal(r, dev);
+	err = mount_unreplayed(r, dev, way);
 	if (err == KB_OK)
 		log_warn(
 			"root: %s was modified; mounted without its journal (if this is intended: [system] slots=writable)",

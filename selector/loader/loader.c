@@ -34,8 +34,10 @@ static enum kb_err has_store(struct loader *l)
 	if ((unsigned)l->kind >= CONF_LOADERS || kinds[l->kind].read == NULL)
 		return loader_why(l, KB_EINVAL, "system.conf names no boot loader");
 	if (l->where == NULL || l->where[0] == '\0')
-		return loader_why(l, KB_EINVAL, "%s: system.conf does not say where its store is",
-				  conf_loader_word(l->kind));
+		return loader_why(
+			l, KB_EINVAL,
+			"%s: no partition here is where system.conf says that its store is: [loader] environment=",
+			conf_loader_word(l->kind));
 	return KB_OK;
 }
 

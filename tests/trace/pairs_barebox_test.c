@@ -153,7 +153,10 @@ TEST(without_the_partition_of_the_state_nothing_is_asked)
 {
 	machine.disk.part[4].partlabel = "other";
 	machine_put(machine_trial());
-	loader_says("booted", "system.conf does not say where its store is\n", 1);
+	loader_says(
+		"booted",
+		"no partition here is where system.conf says that its store is: [loader] environment=\n",
+		1);
 	machine_boots('a');
 	assert_absent("reboot");
 }

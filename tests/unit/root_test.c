@@ -22,16 +22,21 @@ static const struct root *slot_root(void)
 	return &root;
 }
 
-static void slot_with_init(void)
+static void slot_with(const char *fstype)
 {
 	os_sim_reset();
 	conf_defaults(&conf);
 	cmdline_parse(&cmd, "");
 	reason[0] = '\0';
 	os_sim_file(DEV, "");
-	os_sim_fs(DEV, "ext4");
+	os_sim_fs(DEV, fstype);
 	os_sim_fs_file(DEV, "/sbin/init", NULL);
 	os_sim_log_level(LOG_LEVEL_WARNING);
+}
+
+static void slot_with_init(void)
+{
+	slot_with("ext4");
 }
 
 TEST(it_is_mounted_read_only_even_with_rw)
@@ -50,13 +55,30 @@ TEST(slot_that_may_be_written_is_not_protected)
 	assert_string_equal(os_sim_trace(), "mount /dev/vda2 /sysroot ext4 ro\n");
 }
 
-/* ext4 would replay it into the slot; on a protected device it refuses. */
+/* It would be replayed into the slot; on a protected device, each refuses in its own way. */
 TEST(slot_with_a_journal_boots_without_it_and_says_so)
 {
-	os_sim_fail("mount " DEV " /sysroot ext4 ro", 1, KB_EPERM);
-	OK(root_mount(slot_root(), DEV, "ext4", reason));
-	assert_int_equal(os_sim_count("mount " DEV " /sysroot ext4 ro,noload"), 1);
-	EQUAL((os_sim_count("# root: " DEV " was modified"), 1), (os_sim_count("unprotect"), 0));
+	static const struct {
+		const char *type, *word;
+		enum kb_err says, other;
+	} of[] = { { "ext4", "noload", KB_EPERM, KB_EIO },
+		   { "ext3", "noload", KB_EPERM, KB_EIO },
+		   { "xfs", "norecovery", KB_EPERM, KB_EIO },
+		   { "btrfs", "rescue=nologreplay", KB_EIO, KB_EPERM } };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(of); i++) {
+		const char *plain = strf("mount " DEV " /sysroot %s ro", of[i].type);
+		const char *way = strf("mount " DEV " /sysroot %s ro,%s", of[i].type, of[i].word);
+
+		slot_with(of[i].type);
+		os_sim_fail(plain, 1, of[i].says);
+		OK(root_mount(slot_root(), DEV, of[i].type, reason));
+		EQUAL((os_sim_count(way), 1), (os_sim_count("unprotect"), 0));
+		assert_int_equal(os_sim_count("# root: " DEV " was modified"), 1);
+		os_sim_fail(plain, 1, of[i].other);
+		FAILS(root_mount(slot_root(), DEV, of[i].type, reason), KB_EMOUNT);
+		assert_int_equal(os_sim_count(way), 1);
+	}
 }
 
 TEST(slot_that_fails_is_unprotected_again)
