@@ -467,10 +467,13 @@ def test_status_and_why_are_those_of_a_guarded_system(system):
     assert re.search(r"begin.*did not run", system("status", code=FAILURE).stderr)
     system.make_good(CURRENT)
     assert "No deployment was rejected." in system("why", code=NOTHING).stdout
+    assert json.loads(system("why", "--json").stdout)["words"] is None
     system.boot(NEXT)
     system("guard", "bad", "--reason", "no modem")
     assert "reason: no modem" in system("why").stdout
-    assert "keelboot guard why" in system("why", "--json", code=FAILURE).stderr
+    words = json.loads(system("why", "--json").stdout)
+    assert words == json.loads(system("guard", "why", "--json").stdout) and "reason: no modem" in words["words"]
+    assert "only the last failure is kept" in system("why", "2", code=NOTHING).stderr
 
 
 def test_begin_runs_once_in_a_boot(system):

@@ -50,4 +50,4 @@ int guard_deadline(const struct device_options *o);
 
 /* `keelboot guard status`, and `keelboot guard why`. Return exit codes. */
 int guard_status(const struct device_options *o, bool json);
-int guard_why(const struct device_options *o);
+int guard_why(const struct device_options *o, bool json);

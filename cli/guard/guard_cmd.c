@@ -22,8 +22,8 @@ static const struct word {
 	const char *name;
 	int (*run)(const struct device_options *o);
 } guard_words[] = {
-	{ "begin", guard_begin }, { "good", guard_good }, { "clean", guard_clean },
-	{ "look", guard_look },	  { "why", guard_why },	  { "deadline", guard_deadline },
+	{ "begin", guard_begin }, { "good", guard_good },	  { "clean", guard_clean },
+	{ "look", guard_look },	  { "deadline", guard_deadline },
 };
 
 /* A job of the guardian's has no terminal; the log of the kernel is where its word goes. */
@@ -90,6 +90,8 @@ int guard_cmd(struct args *a, struct device_options *o)
 		return output_flush() == KB_OK ? OUTPUT_NOTHING : OUTPUT_FAILURE;
 	if (what == NULL || strcmp(what, "status") == 0)
 		return guard_status(o, json);
+	if (strcmp(what, "why") == 0)
+		return guard_why(o, json);
 	if (strcmp(what, "bad") == 0)
 		return guard_bad(o, reason != NULL ? reason : "by hand", NULL);
 	return run_word(what, o);

@@ -143,14 +143,24 @@ int guard_status(const struct device_options *o, bool json)
 	return output_exit_code(output_flush());
 }
 
-int guard_why(const struct device_options *o)
+static enum kb_err print_words(const char *text, bool json)
+{
+	json_object *o;
+
+	if (!json) {
+		fputs(text != NULL ? text : "No deployment was rejected.\n", stdout);
+		return output_flush();
+	}
+	o = output_json_new();
+	output_json_text(o, "words", text);
+	return output_json_print(o, false);
+}
+
+int guard_why(const struct device_options *o, bool json)
 {
 	static char text[GUARD_WORDS_MAX];
+	bool found = guard_words_read(o, text);
+	enum kb_err err = print_words(found ? text : NULL, json);
 
-	if (!guard_words_read(o, text)) {
-		puts("No deployment was rejected.");
-		return output_flush() == KB_OK ? OUTPUT_NOTHING : OUTPUT_FAILURE;
-	}
-	fputs(text, stdout);
-	return output_exit_code(output_flush());
+	return err == KB_OK && !found && !json ? OUTPUT_NOTHING : output_exit_code(err);
 }

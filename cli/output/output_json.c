@@ -46,7 +46,7 @@ static size_t length_of_character(const unsigned char *p)
  * no reader or terminal should get to see, is replaced. */
 static json_object *make_clean_string(const char *text)
 {
-	/* bound: a text of an output, at most PATH_MAX */
+	/* bound: a text of an output, at most 64 KiB: last words */
 	unsigned char *copy = (unsigned char *)strdup(text);
 	json_object *value;
 	size_t n;

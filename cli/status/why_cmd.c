@@ -111,13 +111,14 @@ static int print_why(const struct failure_list *l, uint64_t number, bool json)
 	return json ? print_json(l, number) : print_text(l, number != 0 ? number : 1);
 }
 
-/* Where no slots are: only of the last one, as text. */
-static int why_guarded(const struct device_options *o, bool more)
+/* Where no slots are: only of the last one. */
+static int why_guarded(const struct device_options *o, uint64_t number, bool json)
 {
-	if (!more)
-		return guard_why(o);
-	log_err("this system has no slots, but is guarded: keelboot guard why has its last words");
-	return OUTPUT_FAILURE;
+	if (number <= 1)
+		return guard_why(o, json);
+	log_err("why %u: this system has no slots, and of what is guarded only the last failure is kept",
+		(unsigned)number);
+	return OUTPUT_NOTHING;
 }
 
 int why_cmd(struct args *a, struct device_options *o)
@@ -143,7 +144,7 @@ int why_cmd(struct args *a, struct device_options *o)
 	}
 	device_init(&d, o);
 	if (o->state == NULL && guard_nothing(&d) == NULL)
-		return why_guarded(o, json || number > 1);
+		return why_guarded(o, number, json);
 	err = device_open_to_read(&d);
 	if (err != KB_OK)
 		return output_exit_code(err);
