@@ -150,6 +150,12 @@ static bool is_in_day(const struct channel_release *r, uint64_t now)
 	return !has_day(r) || daily_has(&r->daily, minute);
 }
 
+/* Without a clock, by the file's own time, which is the earliest that it may be. */
+static bool is_over(const struct pick *p, const struct channel_release *r)
+{
+	return r->not_after > 0 && p->now > r->not_after;
+}
+
 static bool is_open(const struct pick *p, const struct channel_release *r, char *why)
 {
 	char time[UTC_LEN + 1];
@@ -158,7 +164,7 @@ static bool is_open(const struct pick *p, const struct channel_release *r, char 
 	if (p->now < r->not_before)
 		snprintf(why, ACTION_WHY_MAX + 1, "its window opens at %s%s", time,
 			 p->clock_unset ? ", and the clock of this device is not set" : "");
-	else if (r->not_after > 0 && p->now > r->not_after)
+	else if (is_over(p, r))
 		snprintf(why, ACTION_WHY_MAX + 1, "its window closed at %s", time);
 	/* It may be any time by now. */
 	else if (p->clock_unset && (r->not_after > 0 || has_day(r)))
@@ -194,28 +200,40 @@ static bool is_meant(const struct pick *p, const struct channel_release *r, char
 	return false;
 }
 
-/* Nothing but its part of the day keeps it away. */
-static bool waits_for_day(const struct pick *p, const struct channel_release *r)
+/* Nothing but its part of the day keeps it away; or, while the clock is not set, its window, of
+ * which nobody knows then whether it is open. */
+static bool waits_for_time(const struct pick *p, const struct channel_release *r)
 {
 	static struct channel_release whole;
 	char text[ACTION_WHY_MAX + 1];
 
 	whole = *r;
 	whole.daily = (struct daily){ 0 };
-	return suits_device(p, r, text) && is_meant(p, &whole, text) && !p->clock_unset &&
-	       !is_in_day(r, p->now);
+	if (p->clock_unset && !is_over(p, r))
+		whole.not_before = whole.not_after = 0;
+	return suits_device(p, r, text) && is_meant(p, &whole, text) && !is_open(p, r, text);
 }
 
-/* What is begun, and goes on when its part of the day comes. */
+/* What is begun, and goes on when its time comes. */
 static const struct channel_release *find_held(const struct pick *p, const struct channel *c,
 					       uint64_t newest)
 {
 	for (unsigned i = 0; i < c->nreleases && p->begun != NULL; i++)
 		if (strcmp(c->release[i].release, p->begun) == 0)
-			return c->release[i].sequence > newest && waits_for_day(p, &c->release[i])
+			return c->release[i].sequence > newest && waits_for_time(p, &c->release[i])
 				       ? &c->release[i]
 				       : NULL;
 	return NULL;
+}
+
+static void explain_held(const struct pick *p, const struct channel_release *held,
+			 char why[ACTION_WHY_MAX + 1])
+{
+	char text[ACTION_WHY_MAX + 1];
+
+	(void)is_open(p, held, text);
+	snprintf(why, ACTION_WHY_MAX + 1, "%s: %.300s%s; nothing older is taken meanwhile",
+		 held->version, text, p->clock_unset ? "" : ", and it is fetched further then");
 }
 
 const struct channel_release *pick_release(const struct pick *p, const struct channel *c,
@@ -248,9 +266,6 @@ const struct channel_release *pick_release(const struct pick *p, const struct ch
 	if (best != NULL || held == NULL)
 		return best;
 	*waits = true;
-	snprintf(why, ACTION_WHY_MAX + 1,
-		 "%s: its window opens at %02u:%02u UTC, and it is fetched further then; nothing "
-		 "older is taken meanwhile",
-		 held->version, held->daily.from / 60, held->daily.from % 60);
+	explain_held(p, held, why);
 	return NULL;
 }

@@ -24,7 +24,8 @@ struct pick {
 	 * Why the release of this action did; NULL: whichever. */
 	const char *failed, *failed_why, *action;
 	/* the release that is being fetched, or waits to be staged; NULL: none. While nothing but
-	 * its part of the day is against it, none of a lower sequence takes its place. */
+	 * its part of the day is against it, none of a lower sequence takes its place; nor while
+	 * nothing but its window is, and the clock is not set. */
 	const char *begun;
 	/* set by pick_release(): the release that it names in why fits this device, whose turn is
 	 * not yet; NULL: nobody asks */

@@ -261,9 +261,6 @@ TEST(what_is_begun_does_not_give_way_to_an_older_one_while_its_part_of_the_day_i
 	r->not_before = 13 * 3600;
 	assert_string_equal(picked(), "1.9");
 	r->not_before = 0;
-	pick.clock_unset = true;
-	assert_string_equal(picked(), "1.9");
-	pick.clock_unset = false;
 	facts.floor = 21;
 	assert_string_equal(picked(), "");
 	assert_string_equal(why, "2.0: it is below this device's floor, 21");
@@ -272,6 +269,45 @@ TEST(what_is_begun_does_not_give_way_to_an_older_one_while_its_part_of_the_day_i
 	facts.slot[1] = (struct facts_slot){ .name = "b", .state = "good", .sequence = 20 };
 	assert_string_equal(picked(), "");
 	assert_string_equal(why, "nothing in the channel is newer than what is here");
+}
+
+/* Its window may be open by then, or not: nobody knows. */
+TEST(what_is_begun_does_not_give_way_to_an_older_one_while_the_clock_is_not_set)
+{
+	struct channel_release *r = offer("2.0", 20);
+	bool waits;
+
+	offer("1.9", 19);
+	pick.now = 1500;
+	pick.clock_unset = true;
+	pick.begun = r->release;
+	pick.waits = &waits;
+	assert_true(channel_read_daily(r, "22:00-04:00"));
+	assert_string_equal(picked(), "");
+	assert_string_equal(why, "2.0: it has a window, and the clock of this device is not set; "
+				 "nothing older is taken meanwhile");
+	assert_true(waits);
+	r->not_before = 1501;
+	assert_string_equal(picked(), "");
+	assert_string_equal(why, "2.0: its window opens at 1970-01-01T00:25:01Z, and the clock of "
+				 "this device is not set; nothing older is taken meanwhile");
+	r->not_before = r->daily.from = r->daily.to = 0;
+	r->not_after = 2000;
+	assert_string_equal(picked(), "");
+	/* The file itself says that it is over. */
+	r->not_after = 1499;
+	assert_string_equal(picked(), "1.9");
+	r->not_after = 2000;
+	strcpy(r->withdrawn, "no wifi");
+	assert_string_equal(picked(), "1.9");
+	r->withdrawn[0] = '\0';
+	/* What has no window needs no clock. */
+	offer("3.0", 30);
+	assert_string_equal(picked(), "3.0");
+	channel.release[2].not_after = 2000;
+	assert_string_equal(picked(), "");
+	r->not_after = 0;
+	assert_string_equal(picked(), "2.0");
 }
 
 TEST(what_is_here_is_the_least)

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from cli_device import FAILURE, REBOOT
+from test_channel_story import some_of
 from test_fleet_clock import Guessed
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root has a /run of its own")
@@ -40,6 +41,105 @@ def test_what_has_no_window_needs_no_clock(device, publish, bundle):
     Guessed(device)
     publish(bundle)
     device.once(code=REBOOT)
+
+
+class Started(Guessed):
+    """Its clock is set, until it starts anew."""
+
+    def __init__(self, fleet):
+        super().__init__(fleet)
+        self.set_clock()
+
+    def set_clock(self):
+        self.mark("/run/systemd/timesync/synchronized", "now")
+
+    def start_anew(self):
+        self.marks.pop()
+
+
+def cut_off(bundle):
+    """Some of it comes in the next contact."""
+    return [some_of(bundle, 400_000), lambda visitor: visitor.reply(503)]
+
+
+PHASES = [("--daily", "00:00-23:59"), ("--not-after", "2090-01-01T00:00:00Z")]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_what_is_begun_is_held_until_the_clock_is_set(device, publish, site, bundle, factory, phase):
+    """An older release without a window would take its place, and it would begin anew."""
+    started, older = Started(device), factory("1.9", 19)
+    site.on[bundle.name] = cut_off(bundle)
+    publish((bundle, *phase), older)
+    device.once(code=FAILURE)
+    here = device.record["durable"]
+    assert device.record["phase"] == "seen" and here > 300_000
+    started.start_anew()
+    for _ in range(2):
+        said = device.once()
+    assert f"2.0: it has a window, and {UNSET}; nothing older is taken meanwhile" in said
+    assert device.record["phase"] == "seen" and device.record["durable"] == here and not site.requests(older.name)
+    started.set_clock()
+    device.once(code=REBOOT)
+    assert site.requests(bundle.name)[-1]["Range"] == f"bytes={here}-"
+    assert device.record["version"] == "2.0" and not site.requests(older.name)
+
+
+def test_a_window_that_opens_later_holds_it_too(device, publish, site, bundle, factory):
+    """The clock of the device is one of before the file, if nobody sets it."""
+    started, older = Started(device), factory("1.9", 19)
+    site.on[bundle.name] = cut_off(bundle)
+    publish(bundle, older)
+    device.once(code=FAILURE)
+    publish((bundle, "--not-before", "2090-01-01T00:00:00Z"), older)
+    started.start_anew()
+    assert f"opens at 2090-01-01T00:00:00Z, and {UNSET}; nothing older is taken meanwhile" in device.once()
+    assert device.record["phase"] == "seen" and not site.requests(older.name)
+    # By a clock, it may be years.
+    started.set_clock()
+    device.once(code=REBOOT)
+    assert device.record["version"] == "1.9"
+
+
+@pytest.mark.parametrize("staged", [False, True])
+def test_what_is_held_until_the_clock_is_set_can_be_withdrawn(device, publish, site, bundle, factory, staged):
+    started, older = Started(device), factory("1.9", 19)
+    if not staged:
+        site.on[bundle.name] = cut_off(bundle)
+    publish((bundle, *PHASES[0]), older)
+    device.once(code=REBOOT if staged else FAILURE)
+    started.start_anew()
+    device.once(code=None)
+    assert device.record["phase"] == ("staged" if staged else "seen") and not site.requests(older.name)
+    publish((bundle, *PHASES[0], "--withdrawn", "no wifi"), older)
+    assert "2.0 is withdrawn: no wifi" in device.once(code=REBOOT)
+    assert device.record["version"] == "1.9" and device.staged
+
+
+@pytest.mark.parametrize("against", [("--percent", 0), ("--not-after", "2025-01-01T00:00:00Z")])
+def test_what_no_clock_would_change_holds_nothing(device, publish, site, bundle, factory, against):
+    """The file itself says that its time is over."""
+    started, older = Started(device), factory("1.9", 19)
+    site.on[bundle.name] = cut_off(bundle)
+    publish((bundle, *PHASES[0]), older)
+    device.once(code=FAILURE)
+    started.start_anew()
+    publish((bundle, *PHASES[0], *against), older)
+    device.once(code=REBOOT)
+    assert device.record["version"] == "1.9"
+
+
+def test_a_newer_release_without_a_window_takes_the_place_of_what_is_held(device, publish, site, bundle, factory):
+    """Else a device without a clock would wait for good."""
+    started, newer = Started(device), factory("3.0", 30)
+    site.on[bundle.name] = cut_off(bundle)
+    publish((bundle, *PHASES[0]))
+    device.once(code=FAILURE)
+    started.start_anew()
+    device.once()
+    publish((bundle, *PHASES[0]), newer)
+    device.once(code=REBOOT)
+    assert device.record["version"] == "3.0"
 
 
 def test_a_file_of_tomorrow_is_not_believed_where_the_clock_is_known(device, publish, bundle):
