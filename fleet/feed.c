@@ -48,6 +48,28 @@ bool feed_save(struct contact *c)
 	return !c->unsaved;
 }
 
+/* By a clock that is known; 0: by none. */
+static uint64_t latest_created(void)
+{
+	uint64_t clock = clock_time();
+
+	return clock > 0 ? clock + AHEAD_MAX_S : 0;
+}
+
+void feed_forget(struct contact *c)
+{
+	uint64_t latest = latest_created();
+	char time[UTC_LEN + 1];
+
+	utc_write(time, c->feed.created);
+	if (latest == 0 || !feed_record_forget(&c->feed, latest))
+		return;
+	log_warn(
+		"a channel file of %s was here; it does not count any more, since that is in the future",
+		time);
+	feed_save(c);
+}
+
 uint64_t feed_now(const struct contact *c)
 {
 	uint64_t clock = os_time_s();
@@ -77,13 +99,13 @@ static bool is_older(const struct feed_record *r, const struct channel *channel,
 	return true;
 }
 
-/* By a clock that is known. Once it is noted, a device holds to that time, with no way back. */
+/* By a clock that is known. Once it is noted, a device without one holds to that time. */
 static bool is_of_the_future(const struct channel *channel, char why[FACTS_TEXT_MAX + 1])
 {
-	uint64_t clock = clock_time();
+	uint64_t latest = latest_created();
 	char time[UTC_LEN + 1];
 
-	if (clock == 0 || channel->created <= clock + AHEAD_MAX_S)
+	if (latest == 0 || channel->created <= latest)
 		return false;
 	utc_write(time, channel->created);
 	snprintf(

@@ -10,6 +10,9 @@
 
 /* The record of the channel, c->feed; zero where nothing is. */
 void feed_load(struct contact *c);
+/* What it has of a file that was believed too early, before such a one was refused, or by a clock
+ * that was not set, does not count any more: that is printed, and durable. */
+void feed_forget(struct contact *c);
 /* Makes it durable; without that, nothing more is done in this contact. */
 bool feed_save(struct contact *c);
 

@@ -68,6 +68,27 @@ void feed_record_note(struct feed_record *r, const struct channel *channel)
 		r->created = channel->created;
 }
 
+/* What is left of them in r->created. */
+static void keep_latest(struct feed_record *r, uint64_t *created, uint64_t latest)
+{
+	if (*created > latest)
+		*created = 0;
+	if (*created > r->created)
+		r->created = *created;
+}
+
+bool feed_record_forget(struct feed_record *r, uint64_t latest)
+{
+	/* It is the latest of all. */
+	if (r->created <= latest)
+		return false;
+	r->created = 0;
+	keep_latest(r, &r->file_created, latest);
+	for (size_t i = 0; i < FEED_OTHERS_MAX; i++)
+		keep_latest(r, &r->others[i].created, latest);
+	return true;
+}
+
 /* ---------------------------------------------------------------- the file */
 
 static bool read_other(struct feed_seen *s, json_object *o)

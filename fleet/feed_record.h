@@ -48,6 +48,10 @@ struct feed_seen feed_record_seen(const struct feed_record *r, const char *name)
 /* Notes a file that is believed. That of the channel which was followed before is kept. PURE. */
 void feed_record_note(struct feed_record *r, const struct channel *channel);
 
+/* What was created later than this counts as not known; sequences stay. Returns whether that was
+ * any. PURE. */
+bool feed_record_forget(struct feed_record *r, uint64_t latest);
+
 /* false: it is none; *r is zero then. */
 bool feed_record_read(struct feed_record *r, const char *text, size_t len);
 /* To be released; NULL: no memory. */

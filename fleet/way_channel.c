@@ -363,6 +363,7 @@ static void converse_by_file(struct contact *c, bool known)
 	if (!known)
 		return;
 	feed_load(c);
+	feed_forget(c);
 	report_device(c);
 	tell_home(c);
 	kept = feed_ask(c, &channel, &believed);

@@ -403,6 +403,37 @@ TEST(a_record_comes_back_as_it_was)
 	json_object_put(o);
 }
 
+TEST(times_that_are_of_the_future_are_forgotten_and_sequences_are_not)
+{
+	static const struct feed_record whole = {
+		.name = "stable",
+		.sequence = 7,
+		.created = 5000,
+		.file_created = 900,
+		.others = { { .name = "beta", .sequence = 3, .created = 5000 },
+			    { .name = "lab", .sequence = 4, .created = 1000 } },
+	};
+	static struct feed_record r;
+
+	r = whole;
+	assert_false(feed_record_forget(&r, 5000));
+	assert_memory_equal(&r, &whole, sizeof(r));
+	assert_true(feed_record_forget(&r, 4999));
+	assert_int_equal(r.created, 1000);
+	assert_int_equal(r.file_created, 900);
+	assert_int_equal(r.others[0].created, 0);
+	assert_int_equal(r.others[0].sequence, 3);
+	assert_int_equal(r.others[1].created, 1000);
+	assert_false(feed_record_forget(&r, 4999));
+	assert_true(feed_record_forget(&r, 1));
+	assert_int_equal(r.created + r.file_created + r.others[1].created, 0);
+	assert_int_equal(r.sequence, 7);
+	/* Of an older program, which knew no more. */
+	r = (struct feed_record){ .name = "stable", .sequence = 7, .created = 5000 };
+	assert_true(feed_record_forget(&r, 4999));
+	assert_int_equal(r.created, 0);
+}
+
 TEST(what_only_a_newer_program_knows_of_a_channel_is_kept)
 {
 	static const char text[] = "{\"schema\":1,\"name\":\"stable\",\"sequence\":7,\"created\":8,"

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Windows of a channel on a device whose clock was never set, or stands at a build's time."""
+import json
 import os
 import time
 
@@ -161,6 +162,70 @@ def test_one_that_is_here_is_not_believed_either(device, publish, bundle):
     assert device.seen["created"] == later
     guessed.mark("/run/systemd/timesync/synchronized", "now")
     assert "not believed: it was created in the future" in device.once(code=FAILURE)
+
+
+FAR = 3_800_000_000     # seconds since 1970: in 2090
+FORGOTTEN = "a channel file of 2090-06-01T11:33:20Z was here; it does not count any more, since that is in the future"
+
+
+def believed_far_ahead(device, publish, bundle, **options):
+    """Its record, from before such a file was refused."""
+    guessed = Guessed(device)
+    publish((bundle, "--not-before", "2095-01-01T00:00:00Z"), created=FAR, **options)
+    device.once()
+    assert device.seen["created"] == device.seen["file_created"] == FAR
+    guessed.mark("/run/systemd/timesync/synchronized", "now")
+    return guessed
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["newer", "same sequence"])
+def test_one_that_was_believed_does_not_count_any_more(device, publish, bundle, same):
+    """All files would have expired until then. That is said once."""
+    believed_far_ahead(device, publish, bundle)
+    publish(bundle, sequence=device.seen["sequence"] + (not same))
+    assert FORGOTTEN in device("once", "--dry-run", code=None) and device.seen["created"] == FAR
+    assert FORGOTTEN in device.once(code=REBOOT)
+    assert device.seen["created"] == device.seen["file_created"] < FAR
+    assert FORGOTTEN not in device.once(code=REBOOT) and "2090" not in device.said
+
+
+def test_while_it_is_still_there_it_is_refused_and_its_time_is_forgotten_once(device, publish, bundle):
+    believed_far_ahead(device, publish, bundle)
+    said = device.once(code=FAILURE)
+    assert FORGOTTEN in said and "not believed: it was created in the future" in said
+    said = device.once(code=FAILURE)
+    assert FORGOTTEN not in said and "not believed: it was created in the future" in said
+    publish(bundle)
+    device.once(code=REBOOT)
+
+
+def test_its_sequence_counts_on(device, publish, bundle):
+    believed_far_ahead(device, publish, bundle, sequence=7)
+    publish(bundle, sequence=6)
+    assert "not believed: its sequence is 6, and 7 was here before" in device.once(code=FAILURE)
+
+
+def test_so_it_is_where_another_channel_was_followed_since(device, publish, site, bundle):
+    """That one's time stays."""
+    believed_far_ahead(device, publish, bundle)
+    now = int(time.time())
+    before = device.seen
+    before["others"] = [{"name": "stable", "sequence": 1, "created": FAR}]
+    (device.folder / "channel.json").write_text(json.dumps({**before, "name": "beta", "file_created": now, "etag": ""}))
+    publish((bundle, "--percent", 0), name="beta", created=now + 1)
+    device.configure(f"{site.url}/beta.channel")
+    assert FORGOTTEN in device.once()
+    assert device.seen["created"] == now + 1 and device.seen["others"][0]["created"] == 0
+    publish(bundle, sequence=1)
+    device.configure()
+    device.once(code=REBOOT)
+
+
+def test_without_a_clock_one_that_was_believed_counts_on(device, publish, bundle):
+    believed_far_ahead(device, publish, bundle).marks.pop()
+    publish(bundle, valid=1)
+    assert "not believed: it expired at" in device.once(code=FAILURE)
+    assert device.seen["created"] == FAR and FORGOTTEN not in device.said
 
 
 def test_without_a_clock_it_is_the_time(device, publish, bundle):

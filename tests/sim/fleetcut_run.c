@@ -173,6 +173,7 @@ static bool ask_file(struct contact *c)
 	uint64_t wanted = verb == FLEETCUT_NEWER ? 2 : 1;
 
 	feed_load(c);
+	feed_forget(c);
 	if (feed_ask(c, &channel, &believed))
 		return channel.sequence >= wanted && c->feed.sequence == channel.sequence;
 	return !c->unsaved && c->feed.sequence > wanted;
