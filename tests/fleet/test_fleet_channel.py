@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """A channel on a web server: the same stories on ours and on nginx, with what nginx can be set to do."""
-import json
 import random
 import subprocess
 import time
@@ -8,6 +7,7 @@ import time
 import pytest
 from channel_site import Publisher, private_key
 from cli_device import FAILURE, KIB, REBOOT, flip
+from clock import Clock
 from conftest import ByChannel
 from parts_box import CHUNKS, fill, index_of, is_installed
 from wire import Wire
@@ -215,8 +215,10 @@ def test_a_file_of_the_same_size_and_time_is_taken_for_the_same_and_found_out(sc
     assert scene.web.answers(bundle.name)[-1] == 200 and scene.device.staged
 
 
-def test_a_channel_file_of_the_same_size_and_time_is_seen_when_the_other_one_expires(scene, bundle):
+def test_a_channel_file_of_the_same_size_and_time_is_seen_when_the_other_one_expires(scene, bundle, tmp_path):
     """So a tool that gives all files one time hides a withdrawal."""
+    clock = Clock(tmp_path)
+    scene.device.more = clock.environment
     file = scene.publish((bundle, "--percent", 0), created=int(time.time()) - 100)
     scene.device.once()
     document = scene.publish.document((bundle, "--percent", 1), created=int(time.time()))
@@ -224,8 +226,7 @@ def test_a_channel_file_of_the_same_size_and_time_is_seen_when_the_other_one_exp
     scene.web.files.disguise(file.name, newer)
     scene.device.once()
     assert scene.web.answers(FILE)[-1] == 304 and scene.device.seen["sequence"] == 1
-    expired = {**scene.device.seen, "created": scene.device.seen["expires"] + 1}
-    (scene.device.folder / "channel.json").write_text(json.dumps(expired))
+    clock.add(scene.device.seen["expires"] + 10 - time.time())
     assert "it expired" in scene.device.once(code=FAILURE)
     scene.device.once(code=None)
     assert scene.web.answers(FILE)[-2:] == [304, 200] and scene.device.seen["sequence"] == 2
