@@ -49,6 +49,16 @@ bool action_has_staged(const struct action *a)
 	return strcmp(a->own_id, a->id) == 0 && strcmp(a->own, a->release) == 0;
 }
 
+void action_own(struct action *a, uint64_t half)
+{
+	memcpy(a->own, a->release, sizeof(a->own));
+	memcpy(a->own_id, a->id, sizeof(a->own_id));
+	memcpy(a->own_version, a->version, sizeof(a->own_version));
+	a->own_sequence = a->sequence;
+	a->own_half = half;
+	a->own_withdrawn[0] = '\0';
+}
+
 uint64_t action_size(const struct action *a)
 {
 	return a->kept > 0 ? 0 : a->size;
@@ -81,6 +91,9 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.own, a->own, sizeof(next.own));
 	memcpy(next.own_id, a->own_id, sizeof(next.own_id));
 	next.own_half = a->own_half;
+	memcpy(next.own_version, a->own_version, sizeof(next.own_version));
+	next.own_sequence = a->own_sequence;
+	memcpy(next.own_withdrawn, a->own_withdrawn, sizeof(next.own_withdrawn));
 	memcpy(next.denied, a->denied, sizeof(next.denied));
 	if (!is_unasked_over(a, id))
 		memcpy(next.unasked, a->unasked, sizeof(next.unasked));
@@ -176,6 +189,9 @@ static const struct field {
 	TEXT("own", own),
 	TEXT("own_id", own_id),
 	NUMBER("own_half", own_half),
+	TEXT("own_version", own_version),
+	NUMBER("own_sequence", own_sequence),
+	TEXT("own_withdrawn", own_withdrawn),
 	TEXT("why", why),
 	NUMBER("news", news),
 	NUMBER("old_news", old_news),

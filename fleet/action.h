@@ -123,6 +123,11 @@ struct action {
 	char own[ACTION_RELEASE_LEN + 1];
 	char own_id[URL_ID_MAX + 1];
 	uint64_t own_half;
+	/* its version and sequence; "" and 0: an older program staged it. Why it is to be unstaged,
+	 * since a channel withdrew it, until that is reported; "": it is not */
+	char own_version[ACTION_VERSION_MAX + 1];
+	uint64_t own_sequence;
+	char own_withdrawn[ACTION_WHY_MAX + 1];
 	/* why it failed, or how it stands */
 	char why[ACTION_WHY_MAX + 1];
 	/* an enum action_news that the server does not know yet; and those that it knows */
@@ -171,6 +176,9 @@ bool action_owes(const struct action *a);
 bool action_is_closed(const struct action *a);
 /* It was this action that staged its release last, and not another one. */
 bool action_has_staged(const struct action *a);
+
+/* From here on, its release is the one that was staged last. half: judge_half_written(). */
+void action_own(struct action *a, uint64_t half);
 
 /* Of the bundle that the server offers for it; 0 and "" where it was not understood. */
 uint64_t action_size(const struct action *a);

@@ -334,17 +334,17 @@ bool report_waiting(struct contact *c, const char *why)
 	return keep_report(c, report);
 }
 
-void report_withdrawn(struct contact *c, const char *id, const char *version, const char *why)
+bool report_withdrawn(struct contact *c, const char *id, const char *version, const char *why)
 {
 	static const struct ddi_feedback f = { .finished = "none" };
 	json_object *report;
 
 	if (c->conf->fleet_report[0] == '\0')
-		return;
+		return true;
 	report = make_report(c, "withdrawn", why, &f);
 	add_text(report, "action", id);
 	add_text(report, "action-version", version);
-	(void)keep_report(c, report);
+	return keep_report(c, report);
 }
 
 /* ---------------------------------------------------------------- the device itself */

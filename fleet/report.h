@@ -13,8 +13,9 @@ bool report_phase(struct contact *c);
 /* Keeps why this device may not take a release yet; false as there. */
 bool report_waiting(struct contact *c, const char *why);
 /* The same of an action that is dropped, or whose release is unstaged, since the channel withdrew
- * it, or does not name it any more. version: of the release, "" where it is not known. */
-void report_withdrawn(struct contact *c, const char *id, const char *version, const char *why);
+ * it, or does not name it any more. version: of the release, "" where it is not known. false as
+ * there. */
+bool report_withdrawn(struct contact *c, const char *id, const char *version, const char *why);
 /* Keeps what the device is now, where that is news and no action of this channel brought it: a
  * stick, a rollback, a switch by hand, a rescue. Before report_phase(). */
 void report_device(struct contact *c);

@@ -149,9 +149,7 @@ static void stage_bundle(struct contact *c, const struct offer *o)
 	c->a.sequence = b.sequence;
 	if (!contact_keep(c) || !look_again(c) || take_known(c) || must_wait(c))
 		return;
-	memcpy(c->a.own, b.release, sizeof(c->a.own));
-	memcpy(c->a.own_id, c->a.id, sizeof(c->a.own_id));
-	c->a.own_half = judge_half_written(&c->facts);
+	action_own(&c->a, judge_half_written(&c->facts));
 	if (!contact_save(c))
 		return;
 	code = facts_stage(&c->monitor, why, &again);

@@ -2,11 +2,11 @@
 /* By a channel file on any web server: what an action is to a server, a release is here. */
 #include "fleet/clock.h"
 #include "fleet/drop.h"
+#include "fleet/earlier.h"
 #include "fleet/feed.h"
 #include "fleet/judge.h"
 #include "fleet/monitor_link.h"
 #include "fleet/pick.h"
-#include "fleet/reboot.h"
 #include "fleet/report.h"
 #include "fleet/take.h"
 #include "fleet/way.h"
@@ -58,7 +58,30 @@ static const char *name_begun(const struct action *a, const struct channel *chan
 	return r != NULL && is_begun(a) ? r->release : NULL;
 }
 
-static void withdraw(struct contact *c, const struct channel_release *r)
+/* Of both below, false: its report cannot be kept now, so it is done once more. */
+static bool drop_withdrawn(struct contact *c, const struct channel_release *r, const char *text)
+{
+	char why[ACTION_WHY_MAX + 1];
+
+	/* Where that fails, and another action takes its place, it is to be unstaged still. */
+	if (action_has_staged(&c->a))
+		earlier_note(c, r->version, text);
+	if (!drop_staged(c, true, why)) {
+		log_warn("action %s: cannot be withdrawn: %s", c->a.id, why);
+		c->failed = true;
+		return true;
+	}
+	/* Where nothing was staged, it makes room for the report. */
+	files_bundle_drop(&c->files);
+	if (!report_withdrawn(c, c->a.id, r->version, text))
+		return false;
+	if (action_has_staged(&c->a))
+		earlier_forget(c);
+	drop_action(c, text);
+	return true;
+}
+
+static bool withdraw(struct contact *c, const struct channel_release *r)
 {
 	char why[ACTION_WHY_MAX + 1], text[CHANNEL_REASON_MAX + 80];
 
@@ -67,107 +90,45 @@ static void withdraw(struct contact *c, const struct channel_release *r)
 		contact_print("Action %s: %s; it is too late: %s", c->a.id, text, why);
 	} else if (c->dry_run) {
 		contact_print("Action %s: %s; it would be dropped", c->a.id, text);
-	} else if (!drop_staged(c, true, why)) {
-		log_warn("action %s: cannot be withdrawn: %s", c->a.id, why);
-		c->failed = true;
 	} else {
-		/* Where nothing was staged, it makes room for the report. */
-		files_bundle_drop(&c->files);
-		report_withdrawn(c, c->a.id, r->version, text);
-		drop_action(c, text);
+		return drop_withdrawn(c, r, text);
 	}
+	return true;
 }
 
-/* What an earlier action staged is ours as well, and no action's any more. NULL: there is none, or
- * the channel does not name it. */
-static const struct channel_release *find_staged(const struct contact *c,
-						 const struct channel *channel)
-{
-	if (c->facts.staged[0] == '\0' || c->facts.staged_by_others ||
-	    strcmp(c->facts.staged, c->a.own) != 0 || strcmp(c->facts.staged, c->a.release) == 0 ||
-	    judge_is_written(&c->facts, c->a.own))
-		return NULL;
-	for (unsigned i = 0; i < channel->nreleases; i++)
-		if (strcmp(channel->release[i].release, c->a.own) == 0)
-			return &channel->release[i];
-	return NULL;
-}
-
-static void withdraw_staged(struct contact *c, const struct channel *channel)
-{
-	const struct channel_release *r = find_staged(c, channel);
-	char why[ACTION_WHY_MAX + 1], text[CHANNEL_REASON_MAX + 80], id[URL_ID_MAX + 1];
-
-	if (r == NULL || r->withdrawn[0] == '\0' ||
-	    judge_is_begun(&c->facts, &c->a, r->release, why))
-		return;
-	snprintf(text, sizeof(text), "%.48s is withdrawn: %s", r->version, r->withdrawn);
-	contact_print("%s; it %s unstaged", text, c->dry_run ? "would be" : "is");
-	if (c->dry_run)
-		return;
-	if (facts_unstage(&c->monitor, why) == FACTS_OK) {
-		c->facts.staged[0] = '\0';
-		name_action(id, r);
-		report_withdrawn(c, id, r->version, text);
-		return;
-	}
-	log_warn("%.48s: cannot be unstaged: %s", r->version, why);
-	c->failed = true;
-}
-
-static void forget_unnamed(struct contact *c)
+static bool forget_unnamed(struct contact *c)
 {
 	static const char what[] = "is not in the channel any more";
 	char text[ACTION_WHY_MAX + 1];
 
 	if (!drop_unoffered(c))
-		return;
+		return true;
 	snprintf(text, sizeof(text), "%s %s", c->a.version[0] != '\0' ? c->a.version : c->a.name,
 		 what);
-	report_withdrawn(c, c->a.id, c->a.version, text);
+	if (!report_withdrawn(c, c->a.id, c->a.version, text))
+		return false;
+	if (action_has_staged(&c->a))
+		earlier_forget(c);
 	drop_action(c, what);
+	return true;
 }
 
-/* What is staged stays, although the channel does not name it any more: it was signed. */
-static void look_at_action(struct contact *c, const struct channel *channel)
+/* What is staged stays, although the channel does not name it any more: it was signed. false: the
+ * report of it cannot be kept now, and nothing else may be begun. */
+static bool look_at_action(struct contact *c, const struct channel *channel)
 {
 	const struct channel_release *r = find_under_way(&c->a, channel);
 
 	if (c->a.phase == ACTION_NONE || c->a.phase >= ACTION_GOOD)
-		return;
+		return true;
 	if (r != NULL && r->withdrawn[0] != '\0')
-		withdraw(c, r);
-	else if (r == NULL && is_begun(&c->a) && !c->dry_run)
-		forget_unnamed(c);
+		return withdraw(c, r);
+	if (r == NULL && is_begun(&c->a) && !c->dry_run)
+		return forget_unnamed(c);
+	return true;
 }
 
-/* What an earlier action staged, and no newer one took the place of: it is under way again, and
- * need not come again. */
-static void resume_staged(struct contact *c, const struct channel *channel)
-{
-	const struct channel_release *r = find_staged(c, channel);
-	char why[ACTION_WHY_MAX + 1];
-
-	if (r == NULL || c->dry_run || (c->a.phase != ACTION_NONE && c->a.phase != ACTION_FAILED) ||
-	    judge_unasked(&c->facts, r->release, why) != ACTION_STAGED)
-		return;
-	/* A server that was followed meanwhile has taken the name from it (action_bind()). */
-	if (c->a.own_id[0] == '\0') {
-		name_action(c->a.own_id, r);
-		c->a.server = c->client.server;
-	}
-	action_begin(&c->a, c->a.own_id);
-	memcpy(c->a.release, r->release, sizeof(c->a.release));
-	snprintf(c->a.version, sizeof(c->a.version), "%s", r->version);
-	c->a.sequence = r->sequence;
-	c->a.phase = ACTION_STAGED;
-	reboot_note(c, why);
-	memcpy(c->a.why, why, sizeof(c->a.why));
-	contact_print("Action %s: %s", c->a.id, c->a.why);
-	contact_save(c);
-}
-
-/* The same where a cut came between the stage and its record: nobody offers again what is here. */
+/* A cut came between the stage and its record: nobody offers again what is here. */
 static void resume_cut(struct contact *c, const struct channel *channel)
 {
 	const struct action *a = &c->a;
@@ -321,7 +282,9 @@ static void choose(struct contact *c, const struct channel *channel)
 			   .id = c->client.id,
 			   .now = known ? feed_now(c) : c->feed.created,
 			   .clock_unset = !known,
-			   .staged = strcmp(c->facts.staged, c->a.release) == 0 ? c->a.sequence : 0,
+			   .staged = strcmp(c->facts.staged, c->a.release) == 0
+					     ? c->a.sequence
+					     : earlier_sequence(c),
 			   .failed = find_failed(c, channel),
 			   .failed_why = c->a.why,
 			   .action = c->a.id,
@@ -338,7 +301,7 @@ static void choose(struct contact *c, const struct channel *channel)
 		return;
 	}
 	resume_cut(c, channel);
-	resume_staged(c, channel);
+	earlier_resume(c, channel);
 }
 
 /* ---------------------------------------------------------------- the contact */
@@ -357,7 +320,7 @@ static void tell_home(struct contact *c)
 static void converse_by_file(struct contact *c, bool known)
 {
 	static struct channel channel;
-	bool kept, believed;
+	bool kept, believed, settled = true;
 
 	/* Nothing can be kept or taken. */
 	if (!known)
@@ -368,11 +331,9 @@ static void converse_by_file(struct contact *c, bool known)
 	tell_home(c);
 	kept = feed_ask(c, &channel, &believed);
 	/* On a full disk, a withdrawal is heeded, and makes room. */
-	if (believed) {
-		look_at_action(c, &channel);
-		withdraw_staged(c, &channel);
-	}
-	if (kept) {
+	if (believed)
+		settled = look_at_action(c, &channel) && earlier_withdraw(c, &channel);
+	if (kept && settled) {
 		choose(c, &channel);
 		tell_home(c);
 	}
