@@ -346,7 +346,7 @@ $(WEAK): $(LIBREAL)
 	$(Q)$(OBJCOPY) --weaken $< $@
 
 $(FILECUT): $(call obj,$(wildcard tests/sim/filecut_*.c) tests/sim/wear_table.c tests/sim/host_files.c $(SIMBASE)) \
-            $(call obj,fleet/mine.c fleet/folder.c) $(call real,os_file.c bdev_file.c) $(LIBKB) $(WEAK)
+            $(call obj,fleet/folder.c) $(call real,os_file.c bdev_file.c) $(LIBKB) $(WEAK)
 	@mkdir -p $(@D)
 	$(call step,LD)
 	$(Q)$(CC) $(TEST_LDFLAGS) $(CFLAGS) -o $@ $^ $(LIBKB) $(WEAK) $(TEST_LIBS)

@@ -12,7 +12,7 @@ function __keelboot_words
         case stage
             printf '%s\n' --by-fleet --index --progress --ranges --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case unstage
-            printf '%s\n' --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
+            printf '%s\n' --by-fleet --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case install
             printf '%s\n' --again --progress --reboot --conf-root --offset --run-dir --size --slot --state --verbose --wait --help
         case switch

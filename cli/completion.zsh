@@ -8,7 +8,7 @@ _keelboot_words() {
 	status) echo --json --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	mark) echo bad booted clean good other --reason --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	stage) echo --by-fleet --index --progress --ranges --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
-	unstage) echo --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
+	unstage) echo --by-fleet --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	install) echo --again --progress --reboot --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	switch) echo other --force --once --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;
 	reset-data) echo --cancel --conf-root --offset --run-dir --size --slot --state --verbose --wait --help ;;

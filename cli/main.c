@@ -67,8 +67,9 @@ static const struct verb verbs[] = {
 	  "and its tables are checked once they are here. Both stage nothing.\n\n"
 	  "Example:  keelboot stage /tmp/release-2.0.keel && reboot\n" },
 	{ "unstage", unstage_cmd, NULL, "forget what is staged",
-	  "Usage: keelboot unstage\n\n"
-	  "The next boot installs nothing from the data partition; the file is removed.\n\n"
+	  "Usage: keelboot unstage [--by-fleet]\n\n"
+	  "The next boot installs nothing from the data partition; the file is removed.\n"
+	  "With --by-fleet, which keelboot-fleet says, what a person staged stays.\n\n"
 	  "Example:  keelboot unstage\n" },
 	{ "install", install_cmd, NULL, "install a bundle now, into the slot that is not in use",
 	  "Usage: keelboot install FILE [--reboot] [--again]\n"

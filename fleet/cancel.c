@@ -29,6 +29,15 @@ static void reject(struct contact *c, const char *id, const char *why)
 	contact_save(c);
 }
 
+/* What a person staged is theirs, and the next boot installs it. */
+#define STAYS "cancelled; it stays staged here, since a person staged it, too"
+
+static bool stays_staged(const struct contact *c, const char *release)
+{
+	return c->facts.staged_by_others && release[0] != '\0' &&
+	       strcmp(c->facts.staged, release) == 0;
+}
+
 static void fail(struct contact *c, const char *id, const char *why)
 {
 	log_warn("action %s: cannot be cancelled: %s", id, why);
@@ -44,7 +53,10 @@ static void cancel_current(struct contact *c, const char *id)
 		reject(c, id, why);
 	else if (!drop_staged(c, false, why))
 		fail(c, id, why);
-	else if (tell_cancelled(c, id, true, "cancelled; nothing of it was installed"))
+	else if (tell_cancelled(c, id, true,
+				stays_staged(c, c->a.release)
+					? STAYS
+					: "cancelled; nothing of it was installed"))
 		drop_action(c, "cancelled by the server");
 }
 
@@ -96,9 +108,11 @@ static bool unstage_other(struct contact *c, const char *id)
 
 	switch (facts_unstage(&c->monitor, why)) {
 	case FACTS_OK:
+	case FACTS_NOTHING:
 		c->facts.staged[0] = '\0';
 		return true;
-	case FACTS_NOTHING:
+	case FACTS_OTHERS:
+		c->facts.staged_by_others = true;
 		if (!is_record_lost(c))
 			return true;
 		reject(c, id, "another release is staged here, and no record says by whom");
@@ -119,8 +133,11 @@ static void cancel_other(struct contact *c, const char *id, const char *stop)
 	}
 	if (may_be_staged(c, stop) && !unstage_other(c, id))
 		return;
-	(void)!tell_cancelled(c, id, true,
-			      "nothing of it is staged here; it was not known, or closed before");
+	(void)!tell_cancelled(
+		c, id, true,
+		has_staged(c, stop) && stays_staged(c, c->a.own)
+			? STAYS
+			: "nothing of it is staged here; it was not known, or closed before");
 }
 
 void cancel_answer(struct contact *c, const char *id)

@@ -53,6 +53,9 @@ bool drop_staged(struct contact *c, bool without_record, char why[FACTS_TEXT_MAX
 		/* On a full disk, that made room. */
 		c->unsaved = false;
 		return true;
+	case FACTS_OTHERS:
+		c->facts.staged_by_others = true;
+		return true;
 	default:
 		return false;
 	}

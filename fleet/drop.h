@@ -6,7 +6,8 @@
 
 /* A boot has written it, or has begun to, or it is over: it is too late, and why says that. */
 bool drop_is_late(const struct contact *c, char why[ACTION_WHY_MAX + 1]);
-/* Unstages what the action staged. false: why says what failed; the next contact may go on.
+/* Unstages what the action staged. What a person staged, too, stays in c->facts. false: why says
+ * what failed; the next contact may go on.
  * without_record: also where that cannot be written, as on a full disk: no boot may install it. */
 bool drop_staged(struct contact *c, bool without_record, char why[FACTS_TEXT_MAX + 1]);
 /* What was fetched for the action on record. What an earlier one brought stays. */

@@ -87,6 +87,10 @@ static bool unstage(struct contact *c)
 		c->unsaved = false;
 		return true;
 	}
+	if (code == FACTS_OTHERS) {
+		c->facts.staged_by_others = true;
+		return false;
+	}
 	log_warn("%s: cannot be unstaged: %s", c->a.own_version, why);
 	c->failed = true;
 	return false;

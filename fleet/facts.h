@@ -73,6 +73,8 @@ enum facts_exit {
 	FACTS_VERIFY = 5,
 	FACTS_INCOMPATIBLE = 6,
 	FACTS_BUSY = 7,
+	/* it stays staged: a person staged it, too */
+	FACTS_OTHERS = MONITOR_OTHERS,
 };
 
 /* false: why has a text. Without a state that can be read, nothing is known. */

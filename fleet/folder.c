@@ -110,6 +110,9 @@ static const char *hint(enum kb_err err, unsigned user)
 {
 	if (err == KB_ENOENT)
 		return "; is the data partition mounted?";
+	/* To be root would not help. */
+	if (errno == EROFS)
+		return "; it is mounted read-only, or ReadWritePaths= of the unit lacks it (docs/FLEET.md)";
 	if (err != KB_EPERM)
 		return "";
 	return user != 0 ? "; if its file system keeps no owners, set [fleet] user=root"

@@ -2,15 +2,16 @@
 #include "fleet/monitor.h"
 
 #include "fleet/clock.h"
-#include "fleet/mine.h"
 #include "fleet/permit.h"
 
 #include "channel/strict.h"
 #include "lib/log.h"
 #include "lib/os.h"
 #include "lib/os_command.h"
+#include "lib/os_file.h"
 #include "lib/util.h"
 #include "libkeelboot/keelboot_program.h"
+#include "update/wire/staged_note.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,9 +19,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PATH_LEN	 64
 #define ASK_TIMEOUT_S	 60
 #define CHANGE_TIMEOUT_S 120
-#define NOTHING_STAGED	 2 /* as `keelboot unstage` says it */
 
 /* ---------------------------------------------------------------- the command */
 
@@ -63,17 +64,6 @@ static void call(struct monitor *m, const char *const *words, int timeout_s,
 		*document = last;
 }
 
-static void inspect(struct monitor *m, struct monitor_result *r, json_object **document)
-{
-	char number[16];
-	const char *const words[] = { "bundle", "inspect",	  "--json",
-				      "--keys", m->keys,	  "--signatures-required",
-				      number,	m->folder.bundle, NULL };
-
-	snprintf(number, sizeof(number), "%u", m->conf->signatures_required);
-	call(m, words, ASK_TIMEOUT_S, r, document);
-}
-
 /* Of a reason, not where the file was. */
 static void drop_path(struct monitor_result *r, const char *path)
 {
@@ -84,10 +74,50 @@ static void drop_path(struct monitor_result *r, const char *path)
 }
 
 /* By a path that each process of root has. */
+static void name_open_file(char path[PATH_LEN], int fd)
+{
+	snprintf(path, PATH_LEN, "/proc/%ld/fd/%d", (long)getpid(), fd);
+}
+
+/* The folder is of the process without rights, which may put a link in the place of its bundle: the
+ * file is opened once, no link is followed, and a device or a pipe is not opened at all. */
+static bool open_bundle(const struct monitor *m, int *fd, char path[PATH_LEN],
+			struct monitor_result *r)
+{
+	KB_CLEANUP_FD int dir = -1;
+	enum kb_err err = os_file_folder(m->folder.path, &dir);
+
+	if (err == KB_OK)
+		err = os_file_open(dir, FOLDER_BUNDLE, fd);
+	if (err == KB_OK) {
+		name_open_file(path, *fd);
+		return true;
+	}
+	r->code = 1;
+	snprintf(r->why, sizeof(r->why), "the bundle that was fetched cannot be opened: %s",
+		 err == KB_EINVAL ? "it is no file" : err_text(err));
+	return false;
+}
+
+static void inspect(struct monitor *m, struct monitor_result *r, json_object **document)
+{
+	char number[16], path[PATH_LEN];
+	const char *const words[] = { "bundle", "inspect", "--json",
+				      "--keys", m->keys,   "--signatures-required",
+				      number,	path,	   NULL };
+	KB_CLEANUP_FD int fd = -1;
+
+	if (!open_bundle(m, &fd, path, r))
+		return;
+	snprintf(number, sizeof(number), "%u", m->conf->signatures_required);
+	call(m, words, ASK_TIMEOUT_S, r, document);
+	drop_path(r, path);
+}
+
 static void inspect_channel(struct monitor *m, struct monitor_result *r, json_object **document,
 			    int fd)
 {
-	char number[16], path[64];
+	char number[16], path[PATH_LEN];
 	const char *const words[] = { "channel", "inspect", "--json",
 				      "--keys",	 m->keys,   "--signatures-required",
 				      number,	 path,	    NULL };
@@ -97,7 +127,7 @@ static void inspect_channel(struct monitor *m, struct monitor_result *r, json_ob
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return;
 	snprintf(number, sizeof(number), "%u", m->conf->signatures_required);
-	snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)getpid(), fd);
+	name_open_file(path, fd);
 	call(m, words, ASK_TIMEOUT_S, r, document);
 	drop_path(r, path);
 }
@@ -125,7 +155,7 @@ static bool read_staged(struct monitor *m, const char *key, char *text, size_t s
 
 static bool is_of_others(struct monitor *m, const char *staged)
 {
-	return staged[0] != '\0' && !mine_has(m->conf->data_mount, staged);
+	return staged[0] != '\0' && !staged_note_has(m->conf->data_mount, staged);
 }
 
 /* What is staged gets a member "fleet": a server may have it unstaged and replaced. */
@@ -143,72 +173,56 @@ static void ask_status(struct monitor *m, struct monitor_result *r, json_object 
 	json_object_object_add(staged, "fleet", json_object_new_boolean(!is_of_others(m, release)));
 }
 
-/* Durable before it is staged: cut in between, it may be unstaged. What does not verify is not
- * staged either. */
-static bool note_bundle(struct monitor *m, const char *staged, struct monitor_result *r)
-{
-	json_object *document = NULL;
-	char release[ACTION_RELEASE_LEN + 1];
-	enum kb_err err = KB_OK;
-
-	inspect(m, r, &document);
-	if (r->code == 0 && strict_text(document, "release", release, sizeof(release)) == KB_OK)
-		err = mine_add(m->conf->data_mount, release, staged);
-	json_object_put(document);
-	if (err != KB_OK)
-		*r = (struct monitor_result){ .code = 1,
-					      .why = "the note of it cannot be written" };
-	return err == KB_OK;
-}
-
-/* No time is set: its bundle may be large and its medium slow, and it ends if it is not. */
+/* No time is set: its bundle may be large and its medium slow, and it ends if it is not. What a
+ * person stages meanwhile stays: the command looks again. */
 static void stage(struct monitor *m, struct monitor_result *r, json_object **document)
 {
-	const char *const words[] = { "stage", "--by-fleet", "--progress=json", m->folder.bundle,
-				      NULL };
-	char staged[ACTION_RELEASE_LEN + 1];
+	char staged[ACTION_RELEASE_LEN + 1], path[PATH_LEN];
+	const char *const words[] = { "stage", "--by-fleet", "--progress=json", path, NULL };
+	KB_CLEANUP_FD int fd = -1;
 
 	if (!read_staged(m, "release", staged, sizeof(staged), r))
 		return;
 	if (is_of_others(m, staged))
 		*r = (struct monitor_result){ .code = 1, .why = "what others staged goes before" };
-	else if (note_bundle(m, staged, r))
+	else if (open_bundle(m, &fd, path, r))
 		call(m, words, 0, r, document);
+	drop_path(r, path);
 }
 
-/* What others staged stays; of ours there is nothing then. */
+/* Whether it stays since others staged it. */
+static bool stays(struct monitor *m)
+{
+	char staged[ACTION_RELEASE_LEN + 1];
+	struct monitor_result r;
+
+	return read_staged(m, "release", staged, sizeof(staged), &r) && is_of_others(m, staged);
+}
+
 static void unstage(struct monitor *m, struct monitor_result *r)
 {
-	static const char *const words[] = { "unstage", NULL };
-	char staged[ACTION_RELEASE_LEN + 1];
+	static const char *const words[] = { "unstage", "--by-fleet", NULL };
 
-	if (!read_staged(m, "release", staged, sizeof(staged), r))
+	call(m, words, CHANGE_TIMEOUT_S, r, NULL);
+	if (r->code != 1 || !stays(m))
 		return;
-	if (!is_of_others(m, staged)) {
-		call(m, words, CHANGE_TIMEOUT_S, r, NULL);
-		return;
-	}
-	*r = (struct monitor_result){ .code = NOTHING_STAGED, .why = "others staged it" };
+	*r = (struct monitor_result){ .code = MONITOR_OTHERS, .why = "others staged it" };
 	log_warn("what is staged stays: it was not staged by keelboot-fleet");
 }
 
 /* No time is set: of a slot, a file is read that may be the one of the bundle, and a medium may be
- * slow. */
-static void look_at_index(struct monitor *m, struct monitor_result *r, json_object **document)
+ * slow. Slots are read for ranges. */
+static void look_at_bundle(struct monitor *m, const char *what, struct monitor_result *r,
+			   json_object **document)
 {
-	const char *const words[] = { "stage", "--index", m->folder.bundle, NULL };
+	char path[PATH_LEN];
+	const char *const words[] = { "stage", what, path, NULL };
+	KB_CLEANUP_FD int fd = -1;
 
+	if (!open_bundle(m, &fd, path, r))
+		return;
 	call(m, words, 0, r, document);
-	drop_path(r, m->folder.bundle);
-}
-
-/* Slots are read for that. */
-static void find_ranges(struct monitor *m, struct monitor_result *r, json_object **document)
-{
-	const char *const words[] = { "stage", "--ranges", m->folder.bundle, NULL };
-
-	call(m, words, 0, r, document);
-	drop_path(r, m->folder.bundle);
+	drop_path(r, path);
 }
 
 /* ---------------------------------------------------------------- the machine */
@@ -299,10 +313,10 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		stage(m, r, document);
 		break;
 	case MONITOR_RANGES:
-		find_ranges(m, r, document);
+		look_at_bundle(m, "--ranges", r, document);
 		break;
 	case MONITOR_INDEX:
-		look_at_index(m, r, document);
+		look_at_bundle(m, "--index", r, document);
 		break;
 	case MONITOR_CHANNEL:
 		inspect_channel(m, r, document, *fd);

@@ -16,6 +16,7 @@
 
 #define MONITOR_WHY_MAX	       255
 #define MONITOR_GONE	       (-2) /* a code: the process that does the work has ended */
+#define MONITOR_OTHERS	       8    /* a code: it stays staged, since others staged it */
 #define MONITOR_ATTRIBUTES_MAX 4095
 #define MONITOR_TEXT_MAX       (4u << 20) /* bytes of a document of the command */
 

@@ -156,16 +156,16 @@ def test_fleet_is_over_when_stop_returns(fleet):
     assert fleet.notes.read_text().splitlines()[:3] == ["run run", "ended", "run run"]
 
 
-def test_fleet_that_fails_is_started_again(fleet):
-    fleet.says("1")
+@pytest.mark.parametrize("code", (0, 1))
+def test_fleet_that_fails_or_whose_reboot_comes_to_nothing_is_started_again(fleet, code):
+    fleet.says(code)
     fleet.call("start")
     fleet.until("run run", 3)
-    assert "keelboot-fleet: ended with exit code 1; again in 0.2 s" in fleet.log.read_text()
+    assert f"keelboot-fleet: ended with exit code {code}; again in 0.2 s" in fleet.log.read_text()
 
 
-@pytest.mark.parametrize("code", (0, 3))
-def test_fleet_that_was_ended_or_lacks_a_key_is_left_alone(fleet, code):
-    fleet.says(code)
+def test_fleet_that_lacks_a_key_is_left_alone(fleet):
+    fleet.says(3)
     fleet.call("start")
     fleet.until("run run")
     fleet.until_stopped()

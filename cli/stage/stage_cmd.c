@@ -173,12 +173,6 @@ static void open_slots(const struct job *job)
 		apply_lacks_open(&lacks, slot, target, &reader.m);
 }
 
-/* What a person stages is theirs, also where a server had the same release staged before. */
-static enum kb_err claim(const struct job *job)
-{
-	return job->by_fleet ? KB_OK : stage_owner_claim(&d.conf);
-}
-
 static enum kb_err check_with_state(const struct job *job)
 {
 	char text[REFUSED_SOURCE_MAX + 1];
@@ -192,7 +186,8 @@ static enum kb_err check_with_state(const struct job *job)
 		open_slots(job); /* and forgets that */
 	if (err == KB_OK && !lifts && is_staged(job)) {
 		log_warn("%s is staged already; nothing to do", job->release.version);
-		err = claim(job) == KB_OK ? KB_EAPPLIED : KB_EIO;
+		/* A person's from now on, also where a server had it staged. */
+		err = job->by_fleet || stage_owner_claim(&d.conf) == KB_OK ? KB_EAPPLIED : KB_EIO;
 	}
 	if (err == KB_OK)
 		err = check_accepted(job);
@@ -254,19 +249,24 @@ static enum kb_err remove_litter(const struct job *job, int given)
 }
 
 /* saved: whether it came to a save. */
-static enum kb_err save_staged(const struct job *job, bool *saved)
+static enum kb_err save_staged(struct job *job, bool *saved)
 {
+	static char owner_why[STAGE_OWNER_WHY];
 	enum kb_err err;
 
+	job->why = owner_why;
 	TRY(device_open_to_change(&d));
 	err = check_accepted(job);
 	if (err == KB_OK && !stage_files_exists(&d.conf, job->path)) {
 		log_err("%s: another process removed the copy; stage it again", job->path);
 		err = KB_ENOENT;
 	}
-	/* Cut behind this, what a server had staged stays until a person unstages it. */
+	/* The copy took minutes, in which a person may have staged something. Cut behind this, what
+	 * a server had staged stays until a person unstages it. */
 	if (err == KB_OK)
-		err = claim(job);
+		err = job->by_fleet ? stage_owner_lend(&d.conf, &d.state.staged, job->release.id,
+						       owner_why)
+				    : stage_owner_claim(&d.conf);
 	if (err == KB_OK) {
 		d.state.staged = (struct state_staged){ .source = STATE_SRC_DATA };
 		memcpy(d.state.staged.release, job->release.id, STATE_ID_LEN);

@@ -3,35 +3,64 @@
 
 #include "cli/stage/stage_files.h"
 
+#include "lib/bytes.h"
 #include "lib/log.h"
-#include "lib/os_file.h"
-#include "lib/util.h"
 #include "update/wire/staged_note.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-static enum kb_err drop_note(const struct conf *c)
-{
-	KB_CLEANUP_FD int dir = -1;
-	enum kb_err err;
+#define HEX_LEN (2 * STATE_ID_LEN + 1)
 
-	TRY(os_file_folder(c->data_mount, &dir));
-	TRY(os_file_enter(&dir, STAGED_NOTE_FOLDER));
-	err = os_file_unlink(dir, STAGED_NOTE_FILE);
-	if (err != KB_OK && err != KB_ENOENT)
-		return err;
-	/* Also where it is gone: whoever was killed here has not made that durable. */
-	return os_file_sync(dir);
+static enum kb_err fail_note(const struct conf *c, const char *what, enum kb_err err,
+			     char why[STAGE_OWNER_WHY])
+{
+	snprintf(why, STAGE_OWNER_WHY, "%s/%s/%s: cannot be %s: %s%s", c->data_mount,
+		 STAGED_NOTE_FOLDER, STAGED_NOTE_FILE, what, strerror(errno),
+		 stage_files_hint(errno));
+	log_err("%s", why);
+	return err;
 }
 
 enum kb_err stage_owner_claim(const struct conf *c)
 {
-	enum kb_err err = drop_note(c);
+	enum kb_err err = staged_note_drop(c->data_mount);
+	char why[STAGE_OWNER_WHY];
 
-	if (err == KB_OK || err == KB_ENOENT)
+	return err == KB_OK ? KB_OK : fail_note(c, "removed", err, why);
+}
+
+/* "": nothing is staged. */
+static void name_staged(char hex[HEX_LEN], const struct state_staged *staged)
+{
+	hex[0] = '\0';
+	if (staged->source != STATE_SRC_NONE)
+		bytes_hex(hex, staged->release, STATE_ID_LEN);
+}
+
+enum kb_err stage_owner_allows_fleet(const struct conf *c, const struct state_staged *staged,
+				     char why[STAGE_OWNER_WHY])
+{
+	char hex[HEX_LEN];
+
+	name_staged(hex, staged);
+	if (hex[0] == '\0' || staged_note_has(c->data_mount, hex))
 		return KB_OK;
-	log_err("%s/%s/%s: cannot be removed: %s%s", c->data_mount, STAGED_NOTE_FOLDER,
-		STAGED_NOTE_FILE, strerror(errno), stage_files_hint(errno));
-	return err;
+	snprintf(why, STAGE_OWNER_WHY, "what is staged stays: it was not staged by keelboot-fleet");
+	log_err("%s", why);
+	return KB_EPERM;
+}
+
+enum kb_err stage_owner_lend(const struct conf *c, const struct state_staged *staged,
+			     const uint8_t release[STATE_ID_LEN], char why[STAGE_OWNER_WHY])
+{
+	char hex[HEX_LEN], id[HEX_LEN];
+	enum kb_err err;
+
+	TRY(stage_owner_allows_fleet(c, staged, why));
+	name_staged(hex, staged);
+	bytes_hex(id, release, STATE_ID_LEN);
+	err = staged_note_add(c->data_mount, id, hex);
+	return err == KB_OK ? KB_OK : fail_note(c, "written", err, why);
 }

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a person does by hand beside a server: what they stage is theirs, and what they change is told."""
+import shlex
+
 import pytest
 from cli_device import FAILURE, NOTHING, REBOOT, VERIFY
 
@@ -20,6 +22,42 @@ def test_the_release_of_an_action_that_a_person_stages_too_is_theirs(fleet, serv
     server.cancel(action)
     assert "what is staged stays: it was not staged by keelboot-fleet" in fleet.once()
     assert fleet.staged and action.state == "canceled"
+    assert action.messages[-1] == "cancelled; it stays staged here, since a person staged it, too"
+
+
+def stages_before(fleet, word, bundle):
+    """A person stages this between the look of keelboot-fleet and its call of the command with this word."""
+    real, script = fleet.keelboot, fleet.dev.path / "keelboot-between"
+    person = shlex.join(str(one) for one in [real, *fleet.dev.options(), "stage", bundle])
+    script.write_text(f'#!/bin/sh\ncase " $* " in *" {word} "*) {person} >>"$0.said" 2>&1 ;; esac\nexec {real} "$@"\n')
+    script.chmod(0o755)
+    fleet.keelboot = script
+    return lambda: setattr(fleet, "keelboot", real)
+
+
+def test_what_a_person_stages_between_a_look_and_a_stage_stays(fleet, server, bundle, factory):
+    action = server.assign(bundle)
+    ends = stages_before(fleet, "stage --by-fleet", factory("3.0", 30))
+    said = fleet.once(code=None)
+    ends()
+    assert "it was not staged by keelboot-fleet" in said and action.active
+    assert fleet.dev.json("status")["staged"]["version"] == "3.0"
+    assert WAITS in fleet.once(code=None)
+    server.cancel(action)
+    fleet.once(code=None)
+    assert action.state == "canceled" and fleet.dev.json("status")["staged"]["version"] == "3.0"
+    assert action.messages[-1] == "cancelled; nothing of it was installed"
+
+
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
+def test_what_a_person_stages_between_a_look_and_an_unstage_stays(fleet, server, bundle, factory, version):
+    action = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    ends = stages_before(fleet, "unstage --by-fleet", bundle if version == "2.0" else factory("3.0", 30))
+    server.cancel(action)
+    fleet.once(code=None)
+    ends()
+    assert action.state == "canceled" and fleet.dev.json("status")["staged"]["version"] == version
 
 
 @pytest.mark.parametrize("how", ["as-it-is", "unstaged-before"])
@@ -61,6 +99,14 @@ def test_what_a_person_could_not_stage_leaves_it_the_servers(fleet, server, bund
     server.cancel(action)
     fleet.once()
     assert not fleet.staged and action.state == "canceled"
+
+
+def test_what_cannot_be_noted_is_not_staged(fleet, server, bundle):
+    """It would be a person's, and no server could take it back."""
+    action = server.assign(bundle)
+    (fleet.dev.data / "keelboot/fleet-staged").mkdir(parents=True)
+    assert "fleet-staged: cannot be written: " in fleet.once(code=FAILURE)
+    assert not fleet.staged and action.active
 
 
 def test_a_note_that_cannot_be_removed_stages_nothing(fleet, server, bundle, factory):

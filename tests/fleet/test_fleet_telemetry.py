@@ -183,6 +183,20 @@ def test_a_line_of_status_that_warns_is_a_message(fleet, server):
     assert server.attributes["keelboot.warning"] == fleet.dev.json("status")["warnings"][0]
 
 
+def test_a_folder_that_the_unit_may_not_write_is_no_reason_to_be_root(fleet, server):
+    """Without the drop-in for another mount=, systemd shows it read-only."""
+    data = fleet.dev.data
+    call("mount", "--bind", data, data)
+    try:
+        call("mount", "-o", "remount,bind,ro", data)
+        said = fleet.once(code=FAILURE)
+        assert "Read-only file system; it is mounted read-only, or ReadWritePaths= of the unit lacks it" in said
+        assert "user=root" not in said
+    finally:
+        call("umount", data)
+    fleet.once()
+
+
 def test_a_boot_that_cannot_be_noted_costs_no_contact(fleet, server):
     fleet.once()
     boots_again(fleet)

@@ -2,7 +2,6 @@
 #include "tests/sim/filecut.h"
 
 #include "fleet/folder.h"
-#include "fleet/mine.h"
 #include "cli/output/output.h"
 #include "initramfs/guardian/guardian_record.h"
 #include "lib/log.h"
@@ -62,30 +61,14 @@ static int run_command(const char *verb)
 	return command_run(line, &options);
 }
 
-/* The release that is staged, "": none. Nothing of this is recorded. */
-static void read_staged(char id[2 * STATE_ID_LEN + 1])
+/* Behind the folder of keelboot-fleet. */
+static int run_by_fleet(void)
 {
-	static struct filecut_image im;
-	const struct filecut_image_state *st;
-
-	filecut_world_get(&im);
-	st = filecut_image_state(&im);
-	id[0] = '\0';
-	if (st->staged.source != STATE_SRC_NONE)
-		bytes_hex(id, st->staged.release, STATE_ID_LEN);
-}
-
-/* As stage() of fleet/monitor.c has it, behind the folder of keelboot-fleet. */
-static int run_by_fleet(const char *staged)
-{
-	char id[2 * STATE_ID_LEN + 1], why[256];
-	const char *data = bundles_path("data");
 	KB_CLEANUP_FD int dir = -1;
+	char why[256];
 
-	bytes_hex(id, filecut_world_release[false].r.id, STATE_ID_LEN);
-	if (folder_open(&dir, data, true, 0, 0, why, sizeof(why)) != KB_OK ||
-	    (staged[0] != '\0' && !mine_has(data, staged)) || mine_add(data, id, staged) != KB_OK) {
-		puts("others staged it, or the note cannot be written");
+	if (folder_open(&dir, bundles_path("data"), true, 0, 0, why, sizeof(why)) != KB_OK) {
+		puts(why);
 		return OUTPUT_FAILURE;
 	}
 	return run_command("stage new.keel --by-fleet");
@@ -116,10 +99,8 @@ static int run_guardian(bool proven)
 
 static void child(const char *line, const struct filecut_rec_plan *plan, int out)
 {
-	char staged[2 * STATE_ID_LEN + 1];
 	int code;
 
-	read_staged(staged);
 	dup2(out, 1);
 	dup2(out, 2);
 	log_to(2, 0);
@@ -128,7 +109,7 @@ static void child(const char *line, const struct filecut_rec_plan *plan, int out
 	if (strncmp(line, "guardian ", 9) == 0)
 		code = run_guardian(strcmp(line + 9, "proven") == 0);
 	else if (strcmp(line, "by-fleet") == 0)
-		code = run_by_fleet(staged);
+		code = run_by_fleet();
 	else
 		code = strcmp(line, "apply") == 0 ? run_apply() : run_command(line);
 	fflush(stdout);
