@@ -47,6 +47,7 @@ void due_note(struct contact *c)
 	struct polling p = { .sleep_s = interval_of(c, c->sleep_s),
 			     .retry_after_s = c->retry_after_s,
 			     .failures = c->failed ? (unsigned)c->wait.failures + 1 : 0,
+			     .first = c->wait.due == 0 && c->wait.failures == 0,
 			     .seed = hash_words(c->client.id),
 			     .n = now_ms };
 	unsigned wait = polling_wait(&p);

@@ -134,6 +134,7 @@ void fleet_run(struct contact *c, bool now)
 	const char *id = c->client.id;
 	unsigned kept = kept_interval(c), said = 0;
 	struct polling p = { .sleep_s = polling_interval(c->conf->fleet_poll_s, kept, 0),
+			     .first = !now,
 			     .n = os_now_ms(),
 			     .seed = bytes_hash(BYTES_HASH_START, id, strlen(id)) };
 
@@ -150,10 +151,12 @@ void fleet_run(struct contact *c, bool now)
 		p.n++;
 		if (ran)
 			reboot_begin(c);
-		if (!ran || !c->goes_on)
-			wait_for(c, polling_wait(&p));
-		else
+		if (ran && c->goes_on) {
 			heed_reload(0);
+			continue;
+		}
+		wait_for(c, polling_wait(&p));
+		p.first = false;
 	}
 }
 

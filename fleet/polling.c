@@ -46,8 +46,10 @@ unsigned polling_wait(const struct polling *p)
 	uint64_t wait = sleep << doubled;
 
 	wait = wait < most ? wait : most;
+	if (p->first && sleep > FIRST_MAX_S)
+		wait = FIRST_MAX_S + some_below(p, sleep - FIRST_MAX_S + 1);
 	/* 90 % to 110 % of it; after failures, which all devices have at once, 50 % to 150 %. */
-	if (p->failures == 0)
+	else if (p->failures == 0)
 		wait = wait - wait / 10 + some_below(p, wait / 5 + 1);
 	else
 		wait = wait / 2 + some_below(p, wait + 1);

@@ -12,6 +12,8 @@ struct polling {
 	uint64_t retry_after_s;
 	/* contacts that failed one after the other */
 	unsigned failures;
+	/* no wait since the start lies behind this one: it is the first contact's */
+	bool first;
 	/* of this device, so that each has its own times; and a number that differs between
 	 * contacts */
 	uint64_t seed, n;
@@ -25,7 +27,9 @@ unsigned polling_interval(unsigned poll_s, unsigned kept_s, unsigned said_s);
 /* Whether what it wants now is worth a write: hawkBit may add something by chance to each. */
 bool polling_is_news(unsigned kept_s, unsigned said_s);
 
-/* Seconds until the next contact: never below 30 s, nor above a day. */
+/* Seconds until the next contact: never below 30 s, nor above a day. Behind the first one, it is at
+ * any time from an hour to the interval, if that is longer: else those that came together in the
+ * first hour would do so again. */
 unsigned polling_wait(const struct polling *p);
 
 /* Seconds until the first one: all devices of a region may have started at once. It is at most an

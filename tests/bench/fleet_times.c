@@ -38,15 +38,25 @@ static void count(struct run *r, unsigned second, unsigned device)
 		printf("%u %u\n", second, device);
 }
 
+static unsigned wait_of(struct polling *p)
+{
+	unsigned wait = polling_wait(p);
+
+	p->first = false;
+	return wait;
+}
+
 static void play(struct run *r, unsigned device)
 {
 	char id[32];
-	struct polling p = { .sleep_s = polling_interval(POLL_S, r->sleep_s, 0), .n = BOOT_MS };
+	struct polling p = { .sleep_s = polling_interval(POLL_S, r->sleep_s, 0),
+			     .first = true,
+			     .n = BOOT_MS };
 	unsigned second;
 
 	snprintf(id, sizeof(id), "device-%u", device);
 	p.seed = bytes_hash(BYTES_HASH_START, id, strlen(id));
-	for (second = polling_first(&p); second < r->seconds; second += polling_wait(&p)) {
+	for (second = polling_first(&p); second < r->seconds; second += wait_of(&p)) {
 		bool away = second >= r->away && second < r->back;
 
 		count(r, second, device);

@@ -796,16 +796,26 @@ TEST(another_trial_and_what_a_person_staged_go_before)
 
 /* ---------------------------------------------------------------- waiting */
 
+static unsigned play_wait(struct polling *p)
+{
+	unsigned wait = polling_wait(p);
+
+	p->first = false;
+	return wait;
+}
+
 /* Of 10,000 devices that started at once and have run for as long: contacts in each second. from,
  * to: the server is away then. */
 /* The server says `sleep` seconds, and has said so before; system.conf says 300. */
 static void play_region(unsigned *seconds, unsigned n, unsigned sleep, unsigned from, unsigned to)
 {
 	for (unsigned device = 0; device < 10000; device++) {
-		struct polling p = { .sleep_s = polling_interval(300, sleep, 0), .n = 10000 };
+		struct polling p = { .sleep_s = polling_interval(300, sleep, 0),
+				     .first = true,
+				     .n = 10000 };
 
 		p.seed = bytes_hash(BYTES_HASH_START, &device, sizeof(device));
-		for (unsigned at = polling_first(&p); at < n; at += polling_wait(&p)) {
+		for (unsigned at = polling_first(&p); at < n; at += play_wait(&p)) {
 			seconds[at]++;
 			p.failures = at >= from && at < to ? p.failures + 1 : 0;
 			p.sleep_s = polling_interval(300, sleep, p.failures > 0 ? 0 : sleep);
@@ -842,6 +852,42 @@ TEST(nor_does_one_whose_server_wants_an_hour)
 		/* Thrice the mean of ten seconds: in one of them are three contacts. */
 		assert_in_range(ten[0], 0, 83);
 		assert_in_range(ten[1], 0, 83);
+	}
+}
+
+/* The most in so many seconds. */
+static unsigned most_of(const unsigned *seconds, unsigned from, unsigned to, unsigned width)
+{
+	unsigned most = 0;
+
+	for (unsigned at = from; at + width <= to; at += width) {
+		unsigned n = 0;
+
+		for (unsigned i = at; i < at + width; i++)
+			n += seconds[i];
+		most = n > most ? n : most;
+	}
+	return most;
+}
+
+/* In the first hour, they ask as devices do that ask each hour: less than thrice the mean of these,
+ * which is 278 in 100 seconds. Behind it, they do not come together again: less than thrice their
+ * own. */
+TEST(devices_that_ask_rarely_come_together_once_and_not_more_often_than_each_hour)
+{
+	static const unsigned sleeps[] = { 3601, 7200, 10800, 21600, 43200, 86400 };
+	static unsigned seconds[4 * 86400];
+
+	for (size_t i = 0; i < KB_ARRAY_LEN(sleeps); i++) {
+		unsigned sleep = sleeps[i], n = 4 * sleep;
+
+		for (int away = 0; away < 2; away++) {
+			memset(seconds, 0, sizeof(seconds));
+			/* The server may be away, too, when the power is back. */
+			play_region(seconds, n, sleep, 0, away ? 3600 : 0);
+			assert_in_range(most_of(seconds, 0, n, 100), 0, 3 * 278 - 1);
+			assert_in_range(most_of(seconds, 3600, n, 600), 0, 3 * (6000000 / sleep));
+		}
 	}
 }
 

@@ -264,6 +264,27 @@ def test_behind_a_start_devices_spread_over_it(hasty, server):
     assert len(server.requests("poll")) == 2 and first + 3300 <= hasty.noted[0] <= first + 4020 + 40
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_where_polls_are_rarer_than_the_first_hour_the_second_ones_are_spread(hasty, server, fails):
+    """Else those that came together in it would do so again, each day."""
+    server.sleep = "24:00:00"
+    hasty.once()
+    if fails:
+        server.on["poll"] = answers(503)
+    waits, code = [], FAILURE if fails else OK
+    for up in range(3700, 3760, 10):
+        (hasty.dev.run / "fleet-due").unlink(missing_ok=True)
+        hasty.time.uptime(up)
+        by_timer(hasty, code=code)
+        waits.append(hasty.noted[0] - up)
+        assert 3600 <= waits[-1] <= 86400 + 40
+    assert min(waits) < 70000 and max(waits) - min(waits) > 7200
+    due = hasty.noted[0]
+    hasty.time.uptime(due + 1)
+    by_timer(hasty, code=code)
+    assert due + (43200 if fails else 77760) <= hasty.noted[0] <= due + 86400 + 40
+
+
 def test_and_asks_ever_more_rarely_while_contacts_fail(fleet, server):
     fleet.once()
     server.on["poll"] = answers(503)
