@@ -27,7 +27,7 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
 LONG = ("boards", "both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "copy_of_the_disk",
         "debian_page", "debug_shell", "demo", "disk_comes_and_goes", "disk_errors", "distro", "emmc", "evil_sticks",
-        "fleet_away", "fleet_channel", "fleet_page", "fleet_rollout", "fleet_systemd",
+        "fleet_away", "fleet_channel", "fleet_manners", "fleet_page", "fleet_rollout", "fleet_systemd",
         "guardian", "guardian_debian", "health_bless", "health_checks", "health_data", "health_debian", "health_guard",
         "health_image", "health_migrate", "health_reset", "health_words", "init_exits", "integrate",
         "marked_too_early", "measured", "other_kernels", "packages", "packages_running",
@@ -483,6 +483,7 @@ class Bench:
 
 def pytest_addoption(parser):
     parser.addoption("--arch", choices=sorted(BOARDS), default="amd64", help="the processor of the devices")
+    parser.addoption("--servers", default="own", help="of the stories that several play: own,hawkbit")
 
 
 def pytest_configure(config):

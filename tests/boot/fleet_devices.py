@@ -58,10 +58,12 @@ def libraries(program) -> dict:
 
 
 class Fleet:
-    """Releases and disks. The devices' ids begin with `name`, so do the distribution sets. conf: of a device."""
+    """Releases and disks. The devices' ids begin with `name`, so do the distribution sets. conf: of a device; boot:
+    what a release does; files: more of its root."""
 
-    def __init__(self, bench, conf=CONF):
+    def __init__(self, bench, conf=CONF, boot=BOOT, files=None):
         self.bench, self.name, self.conf = bench, f"gw-{uuid.uuid4().hex[:6]}", conf
+        self.boot, self.files = boot, files or {}
 
     def image(self, version, check="exit 0", ballast=0):
         """The system of a release, whose health check is this; ballast: MiB that do not shrink."""
@@ -73,10 +75,10 @@ class Fleet:
                  "usr/lib/keelboot/keelboot-helper": device.stripped("keelboot-helper"),
                  "etc/keelboot/system.conf": device.conf, "etc/keelboot/keys": device.work / "keys",
                  "etc/keelboot/system.conf.d/fleet.conf": "", "etc/keelboot/check.d/10-modem": CHECK.format(check),
-                 **libraries(PROGRAM)}
+                 **libraries(PROGRAM), **self.files}
         if ballast:
             files["usr/share/ballast"] = os.urandom(ballast << 20)
-        mkroot(tree, name="Gateway", version=version, boot=BOOT.format(version=version), files=files)
+        mkroot(tree, name="Gateway", version=version, boot=self.boot.format(version=version), files=files)
         out = self.bench.work / f"system-{version}.img"
         mkext4(out, f"{39 + ballast * 9 // 8}M", tree, label="root", seed=f"fleet-{version}")
         return out
@@ -85,19 +87,21 @@ class Fleet:
         return self.bench.device.bundle(version, image=self.image(version, check, ballast), name=version,
                                         options=options)
 
-    def disk(self, name, port, first, more=""):
-        """Of a device with that release in slot a; first: its image; more: lines of its [fleet]."""
+    def disk(self, name, port, first, more="", data=None):
+        """Of a device with that release in slot a; first: its image; more: lines of its [fleet]; data: files of its
+        data partition."""
         conf, token = self.bench.work / f"{name}.conf", self.bench.work / f"{name}.token"
         conf.write_text(self.conf.format(port=port, name=name, distribution=self.name) + more)
         token.write_text(f"secret-{name}\n")
-        return self.bench.disk("1.0", name=name, slots=(first, ...), data={"fleet.conf": conf, "token": token})
+        return self.bench.disk("1.0", name=name, slots=(first, ...),
+                               data={"fleet.conf": conf, "token": token, **(data or {})})
 
-    def machine(self, disk):
-        """With the network of a device behind a router: this host's loopback is 10.0.2.2."""
+    def machine(self, disk, *extra):
+        """With the network of a device behind a router: this host is 10.0.2.2. extra: words of QEMU."""
         # A network card has no place in the initramfs but here.
         initrd = self.bench.initramfs("--module", "virtio_net", name="fleet", modules=LEAN)
         return self.bench.machine(disk, initrd=initrd, memory=192, extra=[
-            "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="])
+            "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=", *extra])
 
 
 def targets(hawkbit, names) -> None:

@@ -17,11 +17,13 @@ unique_subject=no
 [any]
 commonName=supplied
 """
+HOSTS = "IP:127.0.0.1,DNS:localhost"
 TIMES = {"expired": ("20200101000000Z", "20210101000000Z"), "early": ("20900101000000Z", "20910101000000Z")}
 
 
-def make(folder):
-    """ca and other; server, device, expired and early of ca; stranger of other. NAME.pem and NAME.key of each."""
+def make(folder, hosts=HOSTS):
+    """ca and other; server, device, expired and early of ca; stranger of other. NAME.pem and NAME.key of each, for
+    these hosts."""
     def run(*words):
         call("openssl", *words, cwd=folder)
     for ca in ("ca", "other"):
@@ -30,17 +32,17 @@ def make(folder):
     (folder / "ca.conf").write_text(CA)
     (folder / "index.txt").touch()
     for name, ca in (("server", "ca"), ("device", "ca"), ("stranger", "other"), ("expired", "ca"), ("early", "ca")):
-        issue(folder, name, ca)
+        issue(folder, name, ca, hosts)
     return folder
 
 
-def issue(folder, name, ca="ca"):
+def issue(folder, name, ca="ca", hosts=HOSTS):
     """A certificate of whoever has that name."""
     def run(*words):
         call("openssl", *words, cwd=folder)
     run("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key", "-out",
         f"{name}.csr", "-subj", f"/CN={name}")
-    (folder / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    (folder / f"{name}.ext").write_text(f"subjectAltName={hosts}\n")
     begin, end = TIMES.get(name, (None, None))
     times = ["-startdate", begin, "-enddate", end] if begin else ["-days", "30"]
     run("ca", "-batch", "-notext", "-config", "ca.conf", "-in", f"{name}.csr", "-cert", f"{ca}.pem", "-keyfile",

@@ -197,6 +197,7 @@ class Shop:
     """One device on that server: what a person does there for it, in the words that server.Server has, too."""
     name = "hawkbit"
     quota = QUOTA
+    closed = 10         # seconds until a window opens
     numbers = itertools.count(1)
 
     def __init__(self, hawkbit):
@@ -215,14 +216,14 @@ class Shop:
         return self.sets[version]
 
     def assign(self, bundle, kind="forced", window=None, confirm=False):
-        """window: "closed" (it opens in ten seconds), or "short" (for two of them, then)."""
+        """window: "closed" (it opens in `closed` seconds), or "short" (for two of them, then)."""
         body = {"id": self.target, "type": kind, "confirmationRequired": confirm}
         if kind == "timeforced":
             body["forcetime"] = int(time.time() * 1000) + 3_600_000
         if window:
             # Its schedule has no seconds before the present one.
-            self.opens = time.time() + 10
-            at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=10)
+            self.opens = time.time() + self.closed
+            at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=self.closed)
             body["maintenanceWindow"] = {"schedule": at.strftime("%S %M %H %d %m ? %Y"),
                                          "duration": "00:00:02" if window == "short" else "00:30:00",
                                          "timezone": "+00:00"}
@@ -296,6 +297,10 @@ class Shop:
 
     def change_file(self, _, data):
         self._file().write_bytes(data)
+
+    def mend_file(self, action, data):
+        """data: of the bundle."""
+        self.change_file(action, data)
 
     @contextlib.contextmanager
     def confirmation(self):

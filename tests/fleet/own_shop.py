@@ -80,6 +80,9 @@ class Shop:
         """Hashes and size stay those of the bundle."""
         self.server.on["artifact"] = lambda handler: send_file(handler, data)
 
+    def mend_file(self, _action, _data):
+        del self.server.on["artifact"]
+
     @contextlib.contextmanager
     def confirmation(self):
         yield

@@ -20,14 +20,15 @@ class Way(Loopback):
     after the server had it. cut: how many bytes of the next artifacts pass, one by one. pace: bytes a second, of
     artifacts; passed: how many of them passed. spoil: how many of the next artifacts are damaged. before[KIND]: what is
     done before such a request is passed on, once. address: from where the server is to see it come; crowd: what is
-    done before each request, by its method."""
+    done before each request, by its method. redirect[KIND]: to which host such requests are led, in place of an
+    answer."""
 
-    def __init__(self, url, host="127.0.0.1"):
-        super().__init__(Handler, host=host)
+    def __init__(self, url, host="127.0.0.1", tls=None):
+        super().__init__(Handler, tls, host=host)
         self.there = urllib.parse.urlsplit(url).netloc
         self.away, self.lose, self.cut = False, [], []
         self.pace = self.passed = self.spoil = 0
-        self.before = {}
+        self.before, self.redirect = {}, {}
         self.address, self.crowd = None, lambda _: None
 
     def answers(self, kind):
@@ -46,11 +47,16 @@ class Handler(Visit):
             return
         path = self.path.partition("?")[0]
         kind = next((kind for pattern, kind in KINDS if re.search(pattern, path)), "poll")
+        if kind in self.server.redirect:
+            self.server.seen.append((kind, dict(self.headers), 302))
+            self.reply(302, headers={"Location": self.server.redirect[kind] + self.path})
+            return
         self.server.before.pop(kind, lambda: None)()
         self.server.crowd(self.command)
         there = http.client.HTTPConnection(self.server.there, timeout=60)
         headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
         headers |= {"X-Forwarded-For": self.server.address} if self.server.address else {}
+        headers |= {"X-Forwarded-Proto": "https"} if self.server.tls else {}
         there.request(self.command, self.path, body or None, headers)
         answer = there.getresponse()
         data = answer.read()
