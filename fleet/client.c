@@ -181,10 +181,14 @@ static enum kb_err check_ways(const struct conf *conf)
 	return KB_EINVAL;
 }
 
-static void warn_unencrypted(const struct client *c)
+static void warn_unencrypted(const struct client *c, const struct conf *conf)
 {
 	char origin[160];
 
+	url_origin(origin, sizeof(origin), conf->fleet_report);
+	if (conf->fleet_channel[0] != '\0' && conf->fleet_report[0] != '\0' &&
+	    !url_is_secure(conf->fleet_report))
+		log_warn("%s: reports are sent unencrypted; use https", origin);
 	url_origin(origin, sizeof(origin), c->http.server);
 	if (c->authorization[0] != '\0' && !url_is_secure(c->http.server))
 		log_warn("%s: the token is sent unencrypted; use https", origin);
@@ -205,7 +209,7 @@ enum kb_err client_init(struct client *c, const struct conf *conf)
 		.bandwidth = conf->fleet_bandwidth,
 	};
 	TRY(read_pems(c, conf));
-	warn_unencrypted(c);
+	warn_unencrypted(c, conf);
 	return KB_OK;
 }
 

@@ -384,11 +384,13 @@ void report_device(struct contact *c)
 
 /* ---------------------------------------------------------------- those that wait */
 
-void report_send(struct contact *c)
+void report_send(struct contact *c, bool believed)
 {
 	struct queue q;
 
 	if (c->conf->fleet_report[0] == '\0' || c->dry_run)
+		return;
+	if (!believed && !url_is_secure(c->conf->fleet_report))
 		return;
 	q = load_queue(c);
 	send_due(c, &q);

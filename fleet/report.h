@@ -22,5 +22,7 @@ void report_device(struct contact *c);
 /* Adds what is kept, oldest first, as "reports"; and as "report" why the oldest still waits,
  * "" where that is not known. */
 void report_list(const struct contact *c, json_object *o);
-/* Sends what is kept, oldest first, as long as each is taken. */
-void report_send(struct contact *c);
+/* Sends what is kept, oldest first, as long as each is taken. believed: this contact has a channel
+ * file. Without one, whoever answers in the clear may be the page of a hotel, that takes anything.
+ */
+void report_send(struct contact *c, bool believed);

@@ -337,7 +337,7 @@ static void converse_by_file(struct contact *c, bool known)
 		choose(c, &channel);
 		tell_home(c);
 	}
-	report_send(c);
+	report_send(c, believed);
 }
 
 const struct way way_channel = { .converse = converse_by_file, .tell = tell_home };

@@ -40,6 +40,21 @@ def test_each_change_is_reported_once(told, site, publish, bundle):
     assert site.reports[0]["version"] == "1.0" and site.reports[0]["result"] == "none"
 
 
+def test_in_the_clear_none_is_sent_where_no_channel_file_was_believed(told, site, publish, bundle):
+    """The page of a hotel answers each request with 200, and would swallow what is told once."""
+    publish(bundle)
+    site.on["reports"] = lambda visitor: visitor.reply(503)
+    assert f"{site.url}: reports are sent unencrypted; use https" in told.once(code=REBOOT)
+    site.on = {what: lambda visitor: visitor.reply(200, b"<html>log in</html>")
+               for what in ("reports", "stable.channel")}
+    told.change(device_boot="an earlier boot")
+    told.once(code=None)
+    assert json.loads((told.folder / "reports.json").read_text())["reports"]
+    site.on = {}
+    told.once(code=REBOOT)
+    assert phases(site)[:2] == ["seen", "staged"]
+
+
 def test_a_report_has_what_the_device_is_when_it_is_sent(told, site, publish, bundle):
     """Kernel, wear and the like; omit= keeps some back. What waits takes no room for them."""
     told.configure(report=f"{site.url}/reports", omit="hardware")
