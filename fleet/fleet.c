@@ -232,7 +232,8 @@ static void print_status(const struct contact *c, json_object *waiting)
 	else if (!channel && c->conf->fleet_server[0] == '\0')
 		contact_print("No server: set [fleet] server= or channel= in system.conf.");
 	else if (!channel)
-		contact_print("The server has offered nothing yet, or took it back.");
+		contact_print("The server has offered nothing yet, or took it back. Whether it "
+			      "answers at all says: keelboot-fleet once --dry-run");
 	if (pin_is_refused(c))
 		contact_print("The token refused the PIN of private-key=. It is not tried again "
 			      "until the file of the PIN or private-key= changes.");
