@@ -30,7 +30,7 @@ LONG = ("boards", "both_exhausted_is_never_terminal", "buildroot", "checks", "co
         "fleet_away", "fleet_channel", "fleet_manners", "fleet_page", "fleet_rollout", "fleet_systemd",
         "guardian", "guardian_debian", "health_bless", "health_checks", "health_data", "health_debian", "health_guard",
         "health_image", "health_migrate", "health_reset", "health_words", "init_exits", "integrate",
-        "marked_too_early", "measured", "other_kernels", "packages", "packages_running",
+        "marked_too_early", "measured", "measured_debian13", "other_kernels", "packages", "packages_running",
         "pairs_efibootguard", "pairs_grub", "pairs_kexec", "pairs_sdboot", "pairs_type1",
         "pairs_uboot_x86", "pairs_uefi", "reinstall_after_rollback_is_refused", "rescue_never_ends",
         "reset_cause", "root_builders", "root_overlay_distro", "root_page", "selinux", "slot_that_cannot_be_written",
