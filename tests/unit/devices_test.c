@@ -87,7 +87,7 @@ TEST(of_two_partitions_with_one_name_the_first_is_used_and_that_is_said)
 	assert_string_equal(d.warning[0].id, "partition-ambiguous");
 	assert_int_equal(
 		os_sim_count(
-			"# devices: /dev/vda3 and /dev/vda5 both match PARTLABEL=root-b: /dev/vda3 is used; give the other one another name"),
+			"# devices: /dev/vda3 and /dev/vda5 both match PARTLABEL=root-b: /dev/vda3 is used; rename the other one"),
 		1);
 }
 
