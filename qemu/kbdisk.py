@@ -71,11 +71,20 @@ def _tool(*command, stdin=None) -> str:
     return result.stdout
 
 
-def check_target(path) -> None:
-    """An image is a file that takes the place of what is there: of a device's node, nothing would be left."""
-    if os.path.lexists(path) and not Path(path).is_file():
+def check_target(path, inputs=()) -> None:
+    """An image is a file that takes the place of what is there: of a device's node, nothing would be left. Nor would
+    of a private key, or of what the image is made of."""
+    path = Path(path)
+    if os.path.lexists(path) and not path.is_file():
         raise DiskError(f"{path}: no regular file, and not replaced by one; name a file, and copy that onto a device "
                         "with dd")
+    if not path.exists():
+        return
+    with open(path, "rb") as file:
+        if b"PRIVATE KEY-----" in file.read(1 << 16):
+            raise DiskError(f"{path}: is a private key, and those are never overwritten; choose another output")
+    if any(os.path.isfile(source) and os.path.samefile(path, source) for source in inputs):
+        raise DiskError(f"{path}: is read by this command, so it is not overwritten; choose another output")
 
 
 def _fresh(path, size: int) -> None:
@@ -255,6 +264,7 @@ def write_partition(image, name, content, start: int = 0) -> None:
 def extract_partition(image, name, target) -> Path:
     """Writes a partition's bytes to a file of its own, sparsely."""
     offset, size = partition(image, name)
+    check_target(target, [image])
     _fresh(target, size)
     with open(image, "rb") as reader, open(target, "r+b") as writer:
         reader.seek(offset)
@@ -331,7 +341,7 @@ class Disk:
     def build(self, path) -> list:
         """Writes the image (replacing `path` at the end only) and returns the list of Part."""
         path = Path(path)
-        check_target(path)
+        check_target(path, [content for _, content in self.parts if isinstance(content, (str, Path))])
         end = max((p.offset + p.size for p, _ in self.parts), default=self.align)
         tail = ptable.gpt_overhead(self.sector) if self.table == "gpt" else 0
         size = self.size or self._aligned(end + tail)

@@ -506,6 +506,20 @@ def test_no_device_is_replaced_by_an_image(make, tmp_path):
         assert stat.S_ISFIFO((tmp_path / name).stat().st_mode)
 
 
+def test_no_key_and_nothing_that_is_read_is_replaced_by_an_image(make, tmp_path):
+    """With -o db.key, the key that signs was lost, and the message was one of success."""
+    (tmp_path / "db.key").write_text("-----BEGIN PRIVATE KEY-----\n")
+    (tmp_path / "tool").write_text("#!/init\n")
+    (tmp_path / "system.conf").write_text("[system]\ncompatible=x\n")
+    words = ["--keys", key_folder(tmp_path), "--conf", tmp_path / "system.conf", "--add", f"{tmp_path}/tool:/x"]
+    for name, why in (("db.key", "is a private key"), ("tool", "is read by this command"),
+                      ("system.conf", "is read by this command"), ("keys/acme.pem", "is read by this command")):
+        before = (tmp_path / name).read_bytes()
+        said = make(*words, "-o", tmp_path / name, expect=1).stderr
+        assert said.startswith(f"mkinitramfs: {tmp_path}/{name}: {why}, "), said
+        assert (tmp_path / name).read_bytes() == before
+
+
 def test_retired_keys_are_packed_beside_the_others(make, tmp_path):
     retired = key_folder(tmp_path) / "retired.d"
     retired.mkdir()

@@ -3,6 +3,7 @@
 
 #include "cli/bundle/bundle_output.h"
 #include "cli/key/key_token.h"
+#include "cli/output/inputs.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/os.h"
@@ -43,7 +44,11 @@ enum kb_err bundle_elsewhere_emit(const char *path, enum keyring_document docume
 enum kb_err bundle_elsewhere_read(struct bundle_elsewhere_signature *sig, const char *file,
 				  struct keyring *ring, const char *key)
 {
-	enum kb_err err = os_read_file(file, (char *)sig->bytes, sizeof(sig->bytes), &sig->len);
+	enum kb_err err;
+
+	inputs_note(file);
+	inputs_note(key);
+	err = os_read_file(file, (char *)sig->bytes, sizeof(sig->bytes), &sig->len);
 
 	if (err != KB_OK) {
 		log_err("%s: %s", file, err_text(err));

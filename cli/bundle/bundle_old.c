@@ -4,6 +4,7 @@
 #include "cli/bundle/bundle_check.h"
 #include "cli/bundle/bundle_open.h"
 #include "cli/bundle/bundle_output.h"
+#include "cli/output/inputs.h"
 #include "lib/log.h"
 #include "lib/util.h"
 #include "update/wire/partial_form.h"
@@ -100,6 +101,7 @@ static enum kb_err open_old(const struct bundle_spec_from *f, int *fd, bool *is_
 {
 	uint8_t head[24] = { 0 };
 
+	inputs_note(f->file);
 	*fd = open(f->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (*fd < 0 || pread(*fd, head, sizeof(head), 0) < 0)
 		return fail_old(f);

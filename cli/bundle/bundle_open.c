@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle_open.h"
 
+#include "cli/output/inputs.h"
 #include "cli/output/output.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -147,6 +148,7 @@ enum kb_err bundle_open_file(struct bundle_open *b)
 	enum kb_err err;
 
 	b->fd = -1;
+	inputs_note(b->path);
 	err = open_path(b, &raw, &size);
 	if (err != KB_OK) {
 		util_close(&b->fd);

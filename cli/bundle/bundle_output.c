@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle_output.h"
 
+#include "cli/output/inputs.h"
 #include "lib/log.h"
 #include "lib/util.h"
 
@@ -108,6 +109,8 @@ enum kb_err bundle_output_begin(struct bundle_output *o, const char *path)
 		log_err("%s exists and is not a regular file; choose another output", path);
 		return KB_EINVAL;
 	}
+	if (o->replaces)
+		TRY(inputs_check_output(path));
 	snprintf(o->path, sizeof(o->path), "%s", path);
 	snprintf(o->tmp, sizeof(o->tmp), "%s.tmp", path);
 	/* In a shared folder anybody may have made one of this name, and would keep it open. */

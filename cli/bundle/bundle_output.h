@@ -23,8 +23,8 @@ struct bundle_output {
  * mapped file that becomes shorter, is said. bundle_output_begin() does it, too. */
 void bundle_output_heed_signals(void);
 
-/* Creates path.tmp, in place of what has this name. KB_EINVAL: path is there and is no regular
- * file; KB_EPERM, KB_ENOENT … */
+/* Creates path.tmp, in place of what has this name. KB_EINVAL: path is there, and is no regular
+ * file, or one that no output replaces (inputs_check_output()); KB_EPERM, KB_ENOENT … */
 enum kb_err bundle_output_begin(struct bundle_output *o, const char *path) KB_MUST_CHECK;
 
 /* Where a file is that is replaced: path itself, or what that link names. Until the next. */

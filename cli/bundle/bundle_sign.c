@@ -7,6 +7,7 @@
 #include "cli/key/key_file.h"
 #include "cli/key/key_token.h"
 #include "cli/key/sign_options.h"
+#include "cli/output/inputs.h"
 #include "cli/output/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
@@ -110,6 +111,7 @@ static enum kb_err write_bundle(struct sign *s)
 {
 	const struct reader *r = &s->b.r;
 
+	inputs_replaced(s->o.input);
 	TRY(bundle_output_begin(&s->out, s->o.output == s->o.input
 						 ? bundle_output_target(s->o.input)
 						 : s->o.output));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/bundle/bundle_source.h"
 
+#include "cli/output/inputs.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -70,6 +71,7 @@ enum kb_err bundle_source_open(struct bundle_source *s, const char *path)
 		log_err("image %s: %s", path, strerror(errno));
 		return err;
 	}
+	inputs_note(path);
 	return bundle_source_take(s, fd, path);
 }
 

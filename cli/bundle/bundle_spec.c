@@ -2,6 +2,7 @@
 #include "cli/bundle/bundle_spec.h"
 
 #include "cli/output/args.h"
+#include "cli/output/inputs.h"
 #include "cli/output/output.h"
 #include "cli/key/key_token.h"
 #include "lib/bytes.h"
@@ -326,6 +327,7 @@ enum kb_err bundle_spec_recipe(struct bundle_spec *s, const char *path)
 	r.path = path;
 	if (slash != NULL && slash - path + 2 < BUNDLE_SPEC_PATH)
 		snprintf(r.dir, sizeof(r.dir), "%.*s", (int)(slash - path + 1), path);
+	inputs_note(path);
 	line = ini_parse(path, recipe_key, &r);
 	if (r.failed)
 		return KB_EINVAL;

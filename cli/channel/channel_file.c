@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/channel/channel_file.h"
 
+#include "cli/output/inputs.h"
 #include "lib/log.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
@@ -25,6 +26,7 @@ static enum kb_err read_bytes(const char *path, size_t *len)
 	KB_CLEANUP_FD int fd = -1;
 	enum kb_err err = os_file_open_path(path, &fd);
 
+	inputs_note(path);
 	if (err == KB_OK)
 		err = os_file_read(fd, 0, bytes, sizeof(bytes), len);
 	if (err != KB_OK)

@@ -7,6 +7,7 @@
 #include "cli/key/key_file.h"
 #include "cli/key/key_token.h"
 #include "cli/key/sign_options.h"
+#include "cli/output/inputs.h"
 #include "cli/output/output.h"
 #include "lib/log.h"
 
@@ -111,6 +112,8 @@ static enum kb_err sign_channel(struct signing *s)
 	}
 	if (s->o.output == NULL)
 		s->o.output = s->o.input;
+	if (!fresh)
+		inputs_replaced(s->o.input);
 	TRY(check_name(s));
 	if (s->o.attach != NULL)
 		TRY(attach_signature_of(s, s->o.key[0]));

@@ -5,10 +5,10 @@
 #include "cli/output/args.h"
 #include "cli/key/key_file.h"
 #include "cli/key/key_token.h"
+#include "cli/output/inputs.h"
 #include "cli/output/output.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
-#include "lib/os.h"
 #include "lib/util.h"
 
 #include <string.h>
@@ -119,16 +119,6 @@ static int show_failure(json_object *list, const char *path, enum kb_err err)
 	return OUTPUT_FAILURE;
 }
 
-/* What its PEM says: that it cannot be read as one may have another reason. */
-static bool is_private(const char *path)
-{
-	static char text[64 * 1024];
-	size_t len;
-
-	return os_read_file(path, text, sizeof(text), &len) == KB_OK &&
-	       strstr(text, "PRIVATE KEY-----") != NULL;
-}
-
 /* A public key is tried first: it is what most people have. */
 static int show_one(json_object *list, const char *path)
 {
@@ -143,7 +133,7 @@ static int show_one(json_object *list, const char *path)
 		keyring_free(&ring);
 		return OUTPUT_OK;
 	}
-	if (err == KB_EFORMAT && !is_private(path)) {
+	if (err == KB_EFORMAT && !inputs_is_private_key(path)) {
 		log_err("key %s: neither a private key in PEM nor a public key that a device accepts: expected " KEYRING_PEM_WANTED
 			"; to convert a compressed one: openssl ec -pubin -conv_form uncompressed -in %s -out NEW.pem",
 			path, path);

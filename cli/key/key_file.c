@@ -2,6 +2,7 @@
 #include "cli/key/key_file.h"
 
 #include "cli/key/key_token.h"
+#include "cli/output/inputs.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 #include "lib/util.h"
@@ -93,6 +94,7 @@ enum kb_err key_file_load(struct key_file *k, const char *path)
 	memset(k, 0, sizeof(*k));
 	if (key_token_is_uri(path))
 		return load_token(k, path);
+	inputs_note(path);
 	f = fopen(path, "re");
 	if (f == NULL) {
 		err = err_errno(errno);

@@ -2,6 +2,7 @@
 #include "cli/key/key_options.h"
 
 #include "cli/key/key_token.h"
+#include "cli/output/inputs.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
 
@@ -16,6 +17,7 @@ static enum kb_err add_public_key(struct key_options *k, const char *path)
 {
 	enum kb_err err = keyring_add(&k->ring, path);
 
+	inputs_note(path);
 	if (err != KB_OK) {
 		log_err("key %s: %s; want " KEYRING_PEM_WANTED " (the .pem, not the .key)",
 			key_token_shown(path), err_text(err));

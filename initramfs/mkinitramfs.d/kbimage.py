@@ -51,14 +51,30 @@ def read(path: Path, what: str) -> bytes:
         raise ImageError(f"{path}: {error.strerror}; needed as {what}") from None
 
 
-def check_target(path: Path) -> None:
-    """What is written takes the place of what is there: of a device's node, nothing would be left."""
+def _inputs(args):
+    """Each file that an option may name: as it is, behind NAME= and before :PATH; keys and drop-ins of folders."""
+    for name, value in vars(args).items():
+        for text in map(str, value if isinstance(value, list) else [value]):
+            if name != "output":
+                yield from (text, text.partition("=")[2], text.rpartition(":")[0])
+    for folder, what in ((args.keys, "*"), (args.keys, f"{RETIRED}/*"), (args.conf_dir, "*.conf")):
+        yield from map(str, Path(folder).glob(what) if folder else ())
+
+
+def check_target(args) -> None:
+    """What is written takes the place of what is there: of a device's node, nothing would be left. Nor would of a
+    private key, or of what is read."""
+    path = args.output
     if not path.parent.is_dir():
         raise ImageError(f"{path}: its folder {path.parent} is missing; create it first")
     if path.is_dir():
         raise ImageError(f"{path}: is a folder; name a file in it")
     if path.exists() and not path.is_file():
         raise ImageError(f"{path}: no regular file, and not replaced by one; name a file")
+    if path.exists() and b"PRIVATE KEY-----" in read(path, "what the image replaces")[:1 << 16]:
+        raise ImageError(f"{path}: is a private key, and those are never overwritten; choose another output")
+    if path.exists() and any(text and os.path.isfile(text) and path.samefile(text) for text in _inputs(args)):
+        raise ImageError(f"{path}: is read by this command, so it is not overwritten; choose another output")
 
 
 def _is_executable(path) -> bool:
