@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "initramfs/updates_run.h"
 
+#include "initramfs/disks/devices_shared.h"
 #include "initramfs/follow.h"
 #include "initramfs/progress.h"
 #include "initramfs/stages.h"
@@ -53,6 +54,17 @@ static void add_slot_args(struct args *a, const struct boot *b)
 	}
 }
 
+/* Slots that must not be written: the pair that runs is one, and what is something else's, too. */
+static choose_mask untouchable_slots(const struct boot *b)
+{
+	char text[DEVICES_SHARED_LEN];
+	choose_mask slots = devices_shared(&b->dev, &b->conf, text);
+
+	if (b->pairs.running != STATE_NONE)
+		slots |= (choose_mask)(1u << b->pairs.running);
+	return slots;
+}
+
 static void build_args(struct args *a, const struct boot *b, enum state_source src,
 		       enum plan_mode mode)
 {
@@ -65,8 +77,8 @@ static void build_args(struct args *a, const struct boot *b, enum state_source s
 	snprintf(spec, sizeof(spec), "%u",
 		 devices_mountable(&b->dev, &b->conf) & ~(unsigned)b->attempt.no_fallback);
 	add_arg(a, "--mountable", spec);
-	if (b->pairs.running != STATE_NONE) {
-		snprintf(spec, sizeof(spec), "%u", 1u << b->pairs.running);
+	if (untouchable_slots(b) != 0) {
+		snprintf(spec, sizeof(spec), "%u", (unsigned)untouchable_slots(b));
 		add_arg(a, "--in-use", spec);
 	}
 	if (mode != PLAN_AUTOMATIC)

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/bdev.h"
 
+bool bdev_id_is_one(const struct bdev_id *id, const struct bdev_id *other)
+{
+	return id->kind != BDEV_ID_NONE && id->kind == other->kind && id->dev == other->dev &&
+	       id->ino == other->ino;
+}
+
 static enum kb_err check_range(const struct bdev *b, uint64_t off, uint64_t len)
 {
 	uint64_t end;

@@ -73,6 +73,18 @@ void bdev_write_out(struct bdev *b, uint64_t off, uint64_t len);
 /* False says nothing: the range must be read then. */
 bool bdev_is_zero(struct bdev *b, uint64_t off, uint64_t len);
 
+/* Which device or file something is, by whatever names it goes. */
+struct bdev_id {
+	enum { BDEV_ID_NONE, BDEV_ID_DEVICE, BDEV_ID_FILE } kind;
+	/* the device's own number, or that of the one that the file lies on */
+	uint64_t dev;
+	/* of a file; else 0 */
+	uint64_t ino;
+};
+
+/* False also for what is none. A loop device is not the file behind it. PURE. */
+bool bdev_id_is_one(const struct bdev_id *id, const struct bdev_id *other);
+
 /* The real one: a block device, or a regular file on a host. */
 struct bdev_file {
 	/* first, so that a struct bdev * is one of these */
@@ -83,6 +95,8 @@ struct bdev_file {
 	int fd;
 	/* a block device, not a file */
 	bool block;
+	/* what was opened */
+	struct bdev_id id;
 	/* reads and writes go past the page cache */
 	bool direct;
 	/* bdev_ranges.h; borrowed */
@@ -103,6 +117,9 @@ enum bdev_file_flags {
  * O_DIRECT is opened without.
  */
 enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags) KB_MUST_CHECK;
+
+/* What is at path, whose links are followed. BDEV_ID_NONE: neither a block device nor a file. */
+struct bdev_id bdev_file_id(const char *path);
 
 /* Uses fd, which the caller keeps owning; b->fd must not be closed by bdev_file_close() then. */
 enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd) KB_MUST_CHECK;

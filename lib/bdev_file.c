@@ -140,6 +140,24 @@ static const struct bdev_ops file_ops = {
 	.prefetch = file_prefetch,
 };
 
+static struct bdev_id id_of(const struct stat *st)
+{
+	if (S_ISBLK(st->st_mode))
+		return (struct bdev_id){ BDEV_ID_DEVICE, st->st_rdev, 0 };
+	if (S_ISREG(st->st_mode))
+		return (struct bdev_id){ BDEV_ID_FILE, st->st_dev, st->st_ino };
+	return (struct bdev_id){ BDEV_ID_NONE, 0, 0 };
+}
+
+struct bdev_id bdev_file_id(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		st.st_mode = 0;
+	return id_of(&st);
+}
+
 enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 {
 	struct stat st;
@@ -160,6 +178,7 @@ enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 	}
 	/* A tail shorter than a block is of no use to us, and would make every range check a
 	 * special case. */
+	b->id = id_of(&st);
 	b->bytes = bytes;
 	b->bdev.size = bytes - bytes % BDEV_ALIGN;
 	b->bdev.sector = (uint32_t)sector;

@@ -4,6 +4,15 @@
 #include "lib/conf_place.h"
 
 #include <string.h>
+#include <strings.h>
+
+/* Whoever looks for a UUID heeds no case. */
+static bool is_same_name(const char *spec, const char *other)
+{
+	bool either_case = strncmp(spec, "PARTUUID=", 9) == 0 || strncmp(spec, "UUID=", 5) == 0;
+
+	return (either_case ? strcasecmp(spec, other) : strcmp(spec, other)) == 0;
+}
 
 /* Two files of one partition are apart; a file and all of its partition are not, nor files of two
  * slots that are of one entry for systemd-boot. */
@@ -13,7 +22,7 @@ static bool is_same_place(const char *spec, const char *other, bool one_slot)
 	const char *file = conf_place_split(spec, part), *of = conf_place_split(other, others);
 
 	if (file == NULL || of == NULL)
-		return strcmp(part, others) == 0;
+		return is_same_name(part, others);
 	return one_slot ? strcmp(file, of) == 0 : conf_place_is_same(file, of);
 }
 
@@ -56,7 +65,7 @@ bool conf_use_is_beside(const struct conf_slot *s, unsigned cls)
 		const char *kernel = conf_place_split(s->cls[i].part, others);
 
 		if (strcmp(s->cls[i].name, CONF_PLACE_CLASS) == 0 && kernel != NULL)
-			return strcmp(part, others) == 0 && conf_place_is_same(file, kernel);
+			return is_same_name(part, others) && conf_place_is_same(file, kernel);
 	}
 	return false;
 }

@@ -227,9 +227,20 @@ static bool has_prefix(const char *value, const char *prefix)
 	return strncmp(value, prefix, n) == 0 && value[n] != '\0';
 }
 
+/* A part of it that leads nowhere else: "//", "/./", or a '/' at its end. */
+static bool has_idle_part(const char *path)
+{
+	for (const char *at = strchr(path, '/'); at != NULL; at = strchr(at + 1, '/'))
+		if (at[1] == '/' || at[1] == '\0' ||
+		    (at[1] == '.' && (at[2] == '/' || at[2] == '\0')))
+			return true;
+	return false;
+}
+
+/* By one spelling: two of them would be two devices to whoever compares. */
 static bool is_device(const char *value)
 {
-	return has_prefix(value, "/dev/") && !has_dotdot(value);
+	return has_prefix(value, "/dev/") && !has_dotdot(value) && !has_idle_part(value);
 }
 
 bool conf_value_is_spec(const char *value)

@@ -12,7 +12,7 @@ import struct
 import time
 
 import pytest
-from cli_device import FAILURE, KEELBOOT, MIB, OK, REGIONS, TOP, call, edit, run, sleeping_guardian
+from cli_device import BUSY, FAILURE, KEELBOOT, MIB, OK, REGIONS, TOP, call, edit, run, sleeping_guardian
 from keelreader import crc32c
 from test_cli_guard import CURRENT, NEXT, System
 
@@ -691,8 +691,8 @@ def test_the_boot_and_doctor_share_their_ids():
     boot = ids("initramfs", "(?:wdt_report|add_warning|put_warning)")
     assert ids("cli/doctor", "doctor_report") & boot == {
         "command-line",
-        "disk-ambiguous", "disk-moved", "guardian-gone", "key-published", "slot-container", "watchdog-none",
-        "watchdog-nowayout",
+        "disk-ambiguous", "disk-moved", "guardian-gone", "key-published", "partition-shared", "slot-container",
+        "watchdog-none", "watchdog-nowayout",
         "watchdog-other", "watchdog-software", "watchdog-stop-on-reboot", "watchdog-stops-on-close"}
 
 
@@ -730,6 +730,51 @@ def test_a_slot_on_a_member_of_an_array_is_told_and_never_written(board, factory
     done = board.dev("install", factory("2.0", 20), code=FAILURE)
     assert "a member of a RAID array (linux_raid_member), which is never written" in done.stderr
     assert image.read_bytes() == data
+
+
+def test_a_slot_that_is_the_other_one_by_another_name_is_never_written(board, factory):
+    image = board.dev.slots["a"]
+    board.dev.slots["b"].unlink()
+    board.dev.slots["b"].symlink_to(image)
+    board.boot("a", version="1.0")
+    edit(board.dev, slot_b_state="empty")
+    before = image.read_bytes()
+    one, other = board.told("partition-shared")
+    assert one["text"].startswith(f"nothing is installed to slot a: root of slot a ({image}) is that of slot b, too (")
+    assert f"is that of slot a, too ({image})" in other["text"]
+    assert ("error", "partition-shared") in board.findings(FAILURE)
+    for verb in ("install", "stage"):
+        done = board.dev(verb, factory("2.0", 20), code=BUSY)
+        assert f"is that of slot a, too ({image}): name a partition of its own in system.conf" in done.stderr
+    assert image.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ("hard", "dotted", "link"))
+def test_a_slot_that_is_the_state_by_another_name_is_never_written(board, factory, name):
+    dev = board.dev
+    path = {"hard": dev.path / "state.too", "dotted": f"{dev.path}/../{dev.path.name}//state.img",
+            "link": dev.path / "state.link"}[name]
+    if name == "hard":
+        path.hardlink_to(dev.state)
+    elif name == "link":
+        path.symlink_to("state.img")
+    board.boot("a", version="1.0")
+    edit(dev, slot_b_state="empty")
+    dev.slots["b"] = path
+    done = dev("install", factory("2.0", 20), code=BUSY)
+    assert f"root of slot b ({path}) is that of the state, too ({dev.state}): " in done.stderr
+    assert board.told("partition-shared")[0]["text"].startswith("nothing is installed to slot b: ")
+    assert dev.slot("b")["status"] == "empty"
+
+
+def test_a_slot_that_is_the_data_by_another_name_is_never_written(board, factory):
+    dev = board.dev
+    board.boot("a", version="1.0")
+    edit(dev, slot_b_state="empty")
+    (dev.path / "data.link").symlink_to(dev.slots["b"])
+    (dev.run / "devices").write_text(f"data {dev.path}/data.link\n")
+    done = dev("install", factory("2.0", 20), code=BUSY)
+    assert f"is that of data, too ({dev.path}/data.link)" in done.stderr
 
 
 def test_an_initramfs_with_a_shell(board):

@@ -15,6 +15,8 @@ static const struct known {
 	{ "slot-container",
 	  "make each slot a partition with a file system of its own: LUKS, LVM and RAID are not opened by this initramfs",
 	  DOCTOR_ERROR },
+	{ "partition-shared", "name a partition of its own for each slot in system.conf",
+	  DOCTOR_ERROR },
 };
 
 static const struct known other = { "boot-warned",

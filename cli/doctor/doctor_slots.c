@@ -2,6 +2,7 @@
 /* Slots: is there one to fall back to, are their partitions there, does anybody mark them good. */
 #include "cli/state/boot_json.h"
 #include "cli/doctor/doctor_checks.h"
+#include "cli/stage/incoming.h"
 
 #include "lib/bdev.h"
 #include "lib/bytes.h"
@@ -135,6 +136,24 @@ static void check_partitions(struct doctor *doc)
 			check_partition(doc, (int)i, c->slot[i].cls[j].name);
 }
 
+/* By what the names of system.conf lead to: of two spellings, its own check sees nothing. */
+static void check_shared(struct doctor *doc)
+{
+	struct apply_slot slot[STATE_SLOTS_MAX] = { 0 };
+	struct apply_others others;
+	char why[MANIFEST_WHY];
+
+	incoming_slots(doc->d, slot);
+	incoming_others(doc->d, &others);
+	for (int i = 0; i < STATE_SLOTS_MAX; i++)
+		for (unsigned k = 0; k < slot[i].nparts; k++)
+			if (apply_apart_look(slot, &others, i, k, why) != KB_OK)
+				doctor_report(doc, DOCTOR_ERROR, "partition-shared",
+					      "correct [slot.X] of system.conf",
+					      "nothing is installed to slot %c: %s",
+					      state_slot_letter(i), why);
+}
+
 /* The options are those of every slot, and an update replaces what it is written to as a whole. */
 static void check_subvolume(struct doctor *doc)
 {
@@ -237,6 +256,7 @@ void doctor_slots(struct doctor *doc)
 {
 	check_booted(doc);
 	check_subvolume(doc);
+	check_shared(doc);
 	if (!doc->st.have_state)
 		return;
 	check_partitions(doc);

@@ -5,6 +5,7 @@
 
 #include "cli/device/device.h"
 #include "cli/output/output_progress.h"
+#include "update/apply/apply_apart.h"
 #include "update/apply/apply_seeds.h"
 #include "update/bundle/reader.h"
 
@@ -27,6 +28,9 @@ enum kb_err incoming_look(struct reader *r, const struct device *d, const struct
 
 /* The partitions of all slots of the device: STATE_SLOTS_MAX of them. */
 void incoming_slots(const struct device *d, struct apply_slot *slot);
+
+/* What is no slot's, and must not be written by an install to one: as far as it is found here. */
+void incoming_others(const struct device *d, struct apply_others *others);
 
 /* Whether an install to target can use an encoding with these seeds. */
 bool incoming_can_use(const struct manifest_encoding *enc, const struct apply_seeds *seeds,

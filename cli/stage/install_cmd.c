@@ -32,6 +32,7 @@ struct install_args {
 /* Large, and one at a time. */
 static struct device d;
 static struct apply_file_job job;
+static struct apply_others others;
 
 static int read_install_args(struct args *a, struct device_options *o, struct install_args *in)
 {
@@ -105,6 +106,8 @@ static void prepare_job(struct install_args *in, const struct keyring *keys, con
 	};
 	snprintf(in->progress.file, sizeof(in->progress.file), "%s/progress", d.opts->run_dir);
 	incoming_slots(&d, job.slot);
+	incoming_others(&d, &others);
+	job.others = &others;
 	apply_lend_begin_for(job.slot);
 	job.lend = apply_lend();
 }

@@ -4,6 +4,7 @@
 #include "cli/stage/incoming.h"
 #include "lib/conf_place.h"
 #include "lib/log.h"
+#include "update/apply/apply_apart.h"
 #include "update/apply/apply_boot.h"
 #include "update/apply/apply_entry.h"
 #include "update/apply/apply_lend.h"
@@ -103,6 +104,24 @@ static enum kb_err images_fit(const struct device *d, const struct manifest *m, 
 	return KB_OK;
 }
 
+/* A boot refuses it then, and overwrites nothing: what is staged would only lie there. */
+static enum kb_err is_apart(const struct device *d, const struct apply_slot *of, int slot)
+{
+	struct apply_others others;
+	char why[MANIFEST_WHY];
+
+	incoming_others(d, &others);
+	for (unsigned i = 0; i < of[slot].nparts; i++) {
+		enum kb_err err = apply_apart_look(of, &others, slot, i, why);
+
+		if (err != KB_OK) {
+			log_err("%s", why);
+			return err;
+		}
+	}
+	return KB_OK;
+}
+
 /* Files of one partition fit together, or not. */
 static enum kb_err all_fit(const struct device *d, const struct manifest *m, int slot)
 {
@@ -113,6 +132,7 @@ static enum kb_err all_fit(const struct device *d, const struct manifest *m, int
 
 	files = APPLY_BOOT_CLOSED;
 	incoming_slots(d, of);
+	TRY(is_apart(d, of, slot));
 	apply_lend_begin_for(of);
 	err = images_fit(d, m, slot, &files);
 	if (err == KB_OK && files.n > 0 && files.dev[0].top >= 0 &&

@@ -13,7 +13,7 @@
 #define DEVICES_FSTYPE_SEVERAL "several" /* only of an overlay: a person has to tell */
 #define DEVICES_MEDIA_MAX      16
 #define DEVICES_WARNINGS_MAX \
-	6 /* its table, a state of another disk, its equal, containers, names */
+	7 /* its table, a state of another disk, its equal, containers, shared ones, names */
 #define DEVICES_WARNING_LEN 256
 
 struct devices_slot {

@@ -2,6 +2,7 @@
 #include "initramfs/disks/devices_report.h"
 
 #include "initramfs/disks/containers.h"
+#include "initramfs/disks/devices_shared.h"
 #include "lib/conf_data.h"
 #include "lib/conf_place.h"
 #include "lib/log.h"
@@ -97,6 +98,18 @@ static void report_containers(struct devices *d, const struct probe *p,
 			list, disk->dev);
 }
 
+static void report_shared(struct devices *d, const struct conf *conf)
+{
+	char text[DEVICES_SHARED_LEN];
+
+	if (devices_shared(d, conf, text) == 0)
+		return;
+	add_warning(
+		d, "partition-shared",
+		"%s: nothing is installed to such a slot; name a partition of its own in system.conf",
+		text);
+}
+
 /* Nothing is mixed up by it, since all take the first; but a person may mean the other one. */
 static void report_other(struct devices *d, const struct probe *p, const struct probe_disk *disk,
 			 const char *spec)
@@ -146,6 +159,7 @@ void devices_report(struct devices *d, const struct probe *p, const struct devic
 	report_copy(d, r, state != NULL ? state->pin : "");
 	report_equal(d, r);
 	report_containers(d, p, r->disk, conf);
+	report_shared(d, conf);
 	report_others(d, p, r->disk, conf);
 	if (r->disk->unused > 0)
 		log_warn("devices: %s: partitions that are not used, since %s: %u", d->disk,

@@ -188,6 +188,19 @@ void bdev_ranges_use(struct bdev_file *readback, const struct bdev_file *writer)
 	readback->writer = writer->fd;
 }
 
+/* Two paths of one device are one. */
+static struct bdev_id id_of(unsigned dev)
+{
+	return (struct bdev_id){ BDEV_ID_DEVICE, (uintptr_t)devs[dev].dev, 0 };
+}
+
+struct bdev_id bdev_file_id(const char *path)
+{
+	unsigned i = find_dev(path);
+
+	return i < DEVS_MAX && devs[i].dev != NULL ? id_of(i) : (struct bdev_id){ 0 };
+}
+
 static void attach(struct open *o, struct bdev_file *b, unsigned dev, bool write, bool direct)
 {
 	*o = (struct open){ .file = b, .dev = dev, .write = write };
@@ -195,6 +208,7 @@ static void attach(struct open *o, struct bdev_file *b, unsigned dev, bool write
 	b->bdev = *devs[dev].dev;
 	b->bdev.ops = &sim_ops;
 	b->block = true;
+	b->id = id_of(dev);
 }
 
 enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags)

@@ -54,6 +54,35 @@ static void look(void *ctx)
 	seen_open = s.apply[STATE_SRC_DATA].open;
 }
 
+/* Each name is one that system.conf cannot compare. */
+TEST(slot_that_is_the_other_one_by_another_name_is_never_installed_to)
+{
+	machine.conf = "[system]\ncompatible=trace\n[slot.a]\nroot=PARTLABEL=root-a\n"
+		       "[slot.b]\nroot=" SLOT_A_DEV "\n";
+	stage();
+	machine_child(apply(1, NULL));
+	machine_boots('a');
+	assert_once("spawn keelboot-apply --state " STATE_DEV " --slot a:root=" SLOT_A_DEV
+		    " --slot b:root=" SLOT_A_DEV
+		    " --mountable 3 --in-use 3 --source data:/dev/vda4");
+	assert_once("# devices: root of slot b and root of slot a are both " SLOT_A_DEV
+		    ": nothing is installed to such a slot");
+	machine_told("{\"id\":\"partition-shared\"");
+}
+
+TEST(slot_that_is_the_state_by_another_name_is_never_installed_to)
+{
+	machine.conf = "[system]\ncompatible=trace\n[slot.a]\nroot=PARTLABEL=root-a\n"
+		       "[slot.b]\nroot=" STATE_DEV "\n";
+	stage();
+	machine_child(apply(1, NULL));
+	machine_boots('a');
+	assert_once("spawn keelboot-apply --state " STATE_DEV " --slot a:root=" SLOT_A_DEV
+		    " --slot b:root=" STATE_DEV
+		    " --mountable 1 --in-use 2 --source data:/dev/vda4");
+	machine_told("{\"id\":\"partition-shared\"");
+}
+
 TEST(apply_is_counted_before_it_starts)
 {
 	stage();

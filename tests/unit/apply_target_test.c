@@ -5,6 +5,7 @@
 #include "tests/unit/folder.h"
 #include "tests/unit/raw.h"
 #include "tests/unit/syscall.h"
+#include "update/apply/apply_apart.h"
 #include "update/apply/apply_target.h"
 
 #include <limits.h>
@@ -243,6 +244,91 @@ TEST(file_of_another_slot_is_never_opened)
 	job.slot[1].nparts = 0;
 	name_part(1, "boot", "/dev/vda1:/EFI/Linux/b.efi");
 	OK(open_it());
+}
+
+/* Of files as partitions. */
+static void has_roots(void)
+{
+	job.slot[0].nparts = job.slot[1].nparts = 0;
+	snprintf(m.image[0].name, sizeof(m.image[0].name), "root");
+	folder_blank("root-a", SIZE);
+	folder_blank("root-b", SIZE);
+	folder_blank("data", SIZE);
+	name_part(0, "root", folder_at("root-a"));
+	name_part(1, "root", folder_at("root-b"));
+}
+
+static void is_refused_as(const char *of)
+{
+	FAILS(open_it(), KB_EBUSY);
+	EQUAL((job.blame, INSTALL_BLAME_TARGET));
+	assert_why("root of slot b (");
+	assert_why(strf(") is that of %s, too (", of));
+	apply_target_close(&target);
+}
+
+TEST(partition_of_another_slot_is_never_the_target_by_whatever_name)
+{
+	static const char *const makes[] = { "ln -s root-a root-b", "ln root-a root-b" };
+
+	has_roots();
+	OK(open_it());
+	apply_target_close(&target);
+	for (unsigned i = 0; i < KB_ARRAY_LEN(makes); i++) {
+		folder_run("rm root-b");
+		folder_run("%s", makes[i]);
+		is_refused_as("slot a");
+	}
+	job.slot[1].nparts = 0;
+	name_part(1, "root", strf("%s//root-a", folder));
+	is_refused_as("slot a");
+	assert_why(strf(" too (%s)", folder_at("root-a")));
+}
+
+TEST(partition_that_is_no_slots_is_never_the_target_by_whatever_name)
+{
+	struct apply_others others = { 0 };
+
+	has_roots();
+	apply_apart_add(&others, "nothing", "");
+	apply_apart_add(&others, "the state", "/nowhere/state");
+	apply_apart_add(&others, "data", folder_at("data"));
+	job.others = &others;
+	EQUAL((others.n, 2));
+	OK(open_it());
+	apply_target_close(&target);
+	folder_run("ln -sf data root-b");
+	is_refused_as("data");
+	job.others = NULL;
+	OK(open_it());
+}
+
+TEST(class_that_is_another_one_of_its_slot_is_never_the_target)
+{
+	has_roots();
+	folder_run("ln -s root-b app-b");
+	name_part(1, "app", folder_at("app-b"));
+	is_refused_as("its app");
+}
+
+/* The whole of it would be overwritten, and the files of the others with it. */
+TEST(partition_with_a_file_of_another_slot_is_never_the_target)
+{
+	has_roots();
+	name_part(0, "boot", strf("%s:/EFI/Linux/a.efi", folder_at("root-b")));
+	is_refused_as("slot a");
+}
+
+TEST(file_in_the_partition_of_a_slot_is_never_the_target)
+{
+	has_roots();
+	job.slot[1].nparts = 0;
+	folder_run("ln -s root-a esp");
+	snprintf(m.image[0].name, sizeof(m.image[0].name), "boot");
+	name_part(1, "boot", strf("%s:/EFI/Linux/b.efi", folder_at("esp")));
+	FAILS(open_it(), KB_EBUSY);
+	assert_why("is that of slot a, too");
+	EQUAL((reads, 0), (writes, 0));
 }
 
 static void note_progress(void *ctx, enum install_phase phase, uint64_t done, uint64_t total)

@@ -227,10 +227,11 @@ TEST(partitions)
 		"UUID=x",	 "/dev/vda",	 "/dev/disk/by-path/x"
 	};
 	static const char *const bad[] = {
-		"",	    "PARTLABEL=", "LABEL",	"partlabel=x",
-		"/dev/",    "/dev",	  "vda",	"/dev/../etc/passwd",
-		"ID=x",	    "/etc/x",	  "LABEL=a\nb", "LABEL=\xff",
-		"/dev/x/.."
+		"",	     "PARTLABEL=", "LABEL",	 "partlabel=x",
+		"/dev/",     "/dev",	   "vda",	 "/dev/../etc/passwd",
+		"ID=x",	     "/etc/x",	   "LABEL=a\nb", "LABEL=\xff",
+		"/dev/x/..", "/dev//x",	   "//dev/x",	 "/dev/./x",
+		"/dev/x/",   "/dev/x/.",   "/dev/m//x",	 "/dev/x//"
 	};
 
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {

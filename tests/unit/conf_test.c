@@ -403,6 +403,22 @@ TEST(one_partition_has_one_use)
 		       "is also the partition of the boot loader");
 }
 
+/* Whoever looks for one heeds no case. */
+TEST(two_spellings_of_one_uuid_are_one_place)
+{
+	slot_b_refused("root=PARTUUID=5F0C6A2E-02\n[state]\npartition=PARTUUID=5f0c6a2e-02\n",
+		       "is also the partition of the state");
+	slot_b_refused("root=UUID=ab-cd\n[source.data]\npartition=UUID=AB-CD\n",
+		       "is also the partition of data");
+	parse("[slot.a]\nroot=PARTUUID=aa-1\n[slot.b]\nroot=PARTUUID=AA-1\n", 1);
+	assert_said(0, "is also the partition of a slot");
+	parse("[slot.a]\nroot=/dev/a\nboot=PARTUUID=e1:/a/vmlinuz\ninitrd=PARTUUID=E1:/a/initrd\n",
+	      0);
+	parse("[slot.a]\nroot=PARTLABEL=x\n[slot.b]\nroot=PARTLABEL=X\n", 0);
+	parse("[slot.a]\nroot=LABEL=x\n[slot.b]\nroot=LABEL=X\n", 0);
+	parse("[slot.a]\nroot=UUID=x\n[slot.b]\nroot=PARTUUID=X\n", 0);
+}
+
 TEST(two_files_of_one_partition_are_two_uses)
 {
 	parse("[slot.a]\nroot=/dev/a\nboot=/dev/e:/EFI/Linux/a.efi\n"

@@ -5,6 +5,7 @@
 #include "tests/unit/stuck_sticks.h"
 
 #include "initramfs/disks/devices.h"
+#include "initramfs/disks/devices_shared.h"
 #include "initramfs/disks/sources.h"
 #include "tests/unit/test.h"
 
@@ -89,6 +90,55 @@ TEST(of_two_partitions_with_one_name_the_first_is_used_and_that_is_said)
 		os_sim_count(
 			"# devices: /dev/vda3 and /dev/vda5 both match PARTLABEL=root-b: /dev/vda3 is used; rename the other one"),
 		1);
+}
+
+static void root_is(unsigned slot, const char *spec)
+{
+	snprintf(conf.slot[slot].cls[0].part, sizeof(conf_spec), "%s", spec);
+}
+
+static void is_shared(choose_mask slots, const char *text)
+{
+	char is[DEVICES_SHARED_LEN];
+
+	assert_device("/dev/vda");
+	assert_int_equal(devices_shared(&d, &conf, is), slots);
+	assert_string_equal(is, text);
+	EQUAL((d.nwarnings, 1), (d.warning[0].id, "partition-shared"));
+	assert_non_null(strstr(d.warning[0].text, text));
+}
+
+TEST(slots_that_are_one_partition_by_two_names_are_named)
+{
+	char is[DEVICES_SHARED_LEN];
+
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	assert_device("/dev/vda");
+	EQUAL((devices_shared(&d, &conf, is), 0), (is[0], '\0'), (d.nwarnings, 0));
+	root_is(1, "/dev/vda2");
+	is_shared(3, "root of slot b and root of slot a are both /dev/vda2");
+	root_is(1, "/dev/vda1");
+	is_shared(2, "root of slot b and the state are both /dev/vda1");
+	root_is(1, "/dev/vda4");
+	is_shared(2, "root of slot b and data are both /dev/vda4");
+}
+
+/* Two files of one partition are apart; a file, and all of what it lies in, are not. */
+TEST(slot_that_has_all_of_what_a_file_of_another_lies_in_is_named)
+{
+	char is[DEVICES_SHARED_LEN];
+
+	plug_in(disk("vda", "/devices/pci0/block/vda", 4));
+	for (unsigned i = 0; i < 2; i++) {
+		conf.slot[i].nclasses = 2;
+		snprintf(conf.slot[i].cls[1].name, sizeof(conf.slot[i].cls[1].name), "boot");
+		snprintf(conf.slot[i].cls[1].part, sizeof(conf_spec), "/dev/vda4:/EFI/Linux/%c.efi",
+			 'a' + (int)i);
+	}
+	assert_device("/dev/vda");
+	EQUAL((devices_shared(&d, &conf, is), 0), (d.nwarnings, 0));
+	snprintf(conf.slot[0].cls[1].part, sizeof(conf_spec), "/dev/vda3:/EFI/Linux/a.efi");
+	is_shared(3, "root of slot b and boot of slot a are both /dev/vda3");
 }
 
 TEST(the_disk_with_more_of_the_device_wins)

@@ -65,6 +65,19 @@ static void bound_floor(struct apply *a)
 			 a->state.floor, a->floor_bound);
 }
 
+static void name_others(struct apply *a)
+{
+	apply_apart_add(&a->others, "the state", a->o.state);
+	for (unsigned i = 0; i < a->o.nsources; i++) {
+		const struct apply_source *src = &a->o.source[i];
+
+		if (src->kind == STATE_SRC_DATA)
+			apply_apart_add(&a->others, "data", src->dev);
+		else if (src->kind == STATE_SRC_RAW)
+			apply_apart_add(&a->others, "raw bundles", src->dev);
+	}
+}
+
 static enum apply_end run_sources(struct apply *a)
 {
 	for (unsigned i = 0; i < a->o.nsources; i++) {
@@ -92,6 +105,7 @@ int apply_main(int argc, char **argv)
 	if (!apply_options_parse(&a.o, argc, argv))
 		return APPLY_USAGE;
 	a.dev.fd = -1;
+	name_others(&a);
 	if (load_configuration(&a) && load_state(&a)) {
 		if (a.o.mode == PLAN_RESCUE)
 			bound_floor(&a);

@@ -29,6 +29,8 @@ struct apply_slot {
 	struct apply_part part[CONF_CLASSES_MAX];
 };
 
+struct apply_others;
+
 struct apply_file_job {
 	/* the bundle: an open descriptor, borrowed; its name for messages; raw: a device, on which
 	 * anything may follow the bundle */
@@ -46,6 +48,8 @@ struct apply_file_job {
 	struct store *store;
 	struct state *state;
 	struct apply_slot slot[STATE_SLOTS_MAX];
+	/* never written: apply_apart.h; NULL: none are known */
+	const struct apply_others *others;
 	/* as preflight or the running system knows; 0xff if not known */
 	choose_mask mountable;
 	/* the running slot, and that of the pair that runs */
@@ -109,7 +113,7 @@ enum kb_err apply_file_look(struct apply_file_job *job) KB_MUST_CHECK;
  * apply_file_look() anew, then the install, and one event in the history when something was
  * written or tried. KB_OK: the state on disk says trial. KB_EAPPLIED: nothing to do, and nothing
  * was written. Other errors: as apply_file_look() and install_run(); KB_EBUSY: a partition of the
- * target is in use.
+ * target is in use, or something else's, too.
  */
 enum kb_err apply_file_install(struct apply_file_job *job) KB_MUST_CHECK;
 

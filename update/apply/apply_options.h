@@ -16,7 +16,7 @@ struct apply_options {
 	char state[APPLY_FILE_PATH_MAX + 1];
 	struct apply_slot slot[STATE_SLOTS_MAX];
 	choose_mask mountable;
-	/* slots that must not be written: their pair runs */
+	/* slots that must not be written: their pair runs, or a partition of theirs is shared */
 	choose_mask in_use;
 	/* AUTOMATIC, LAST_RESORT or RESCUE */
 	enum plan_mode mode;

@@ -14,14 +14,22 @@
 #define ERASE_LEN BDEV_ALIGN
 #define ROUNDS	  2 /* looks at it before it is found damaged, and erased */
 
-static enum kb_err erase_header(const char *dev)
+/* Who wrote a bundle there, or named it, took something else for the stage. */
+static bool is_only_raw(const struct apply *a, const struct bdev_id *id)
+{
+	return !bdev_id_is_one(id, &a->dev.id) && apply_apart_slot(a->o.slot, id) == STATE_NONE;
+}
+
+static enum kb_err erase_header(const struct apply *a, const char *dev)
 {
 	static const uint8_t zero[ERASE_LEN] __attribute__((aligned(BDEV_ALIGN)));
 	struct bdev_file file;
 	enum kb_err err;
 
 	TRY(bdev_file_open(&file, dev, BDEV_FILE_WRITE));
-	err = bdev_write(&file.bdev, 0, zero, sizeof(zero));
+	err = is_only_raw(a, &file.id) ? KB_OK : KB_EBUSY;
+	if (err == KB_OK)
+		err = bdev_write(&file.bdev, 0, zero, sizeof(zero));
 	if (err == KB_OK)
 		err = bdev_flush(&file.bdev);
 	bdev_file_close(&file);
@@ -36,7 +44,7 @@ static void drop_bundle(struct apply *a, const char *dev)
 		.slot = STATE_NONE,
 		.sequence = a->job.verified ? a->job.release.sequence : 0,
 	};
-	enum kb_err err = erase_header(dev);
+	enum kb_err err = erase_header(a, dev);
 
 	if (err != KB_OK) {
 		log_err("%s: %s; the bundle cannot be erased: %s", dev, a->job.why, err_text(err));

@@ -34,6 +34,7 @@ void apply_shared_fill(struct apply *a, int fd, const char *from, enum state_sou
 		.keys = &a->keys,
 		.store = &a->store,
 		.state = &a->state,
+		.others = &a->others,
 		.mountable = a->o.mountable,
 		.mounted = a->o.in_use,
 		.source = kind,

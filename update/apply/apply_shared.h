@@ -3,6 +3,7 @@
 #pragma once
 
 #include "lib/conf.h"
+#include "update/apply/apply_apart.h"
 #include "update/apply/apply_options.h"
 #include "update/wire/apply_wire.h"
 #include "update/apply/media.h"
@@ -21,6 +22,8 @@ struct apply_candidate {
 
 struct apply {
 	struct apply_options o;
+	/* of them: the state, data and raw bundles */
+	struct apply_others others;
 	struct conf conf;
 	struct keyring keys;
 	struct bdev_file dev;

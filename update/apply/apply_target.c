@@ -2,6 +2,7 @@
 #include "update/apply/apply_target.h"
 
 #include "lib/bdev_ranges.h"
+#include "update/apply/apply_apart.h"
 #include "update/apply/apply_entry.h"
 #include "update/bundle/manifest_fits.h"
 
@@ -23,17 +24,23 @@ __attribute__((format(printf, 3, 4))) static enum kb_err fail_target(struct appl
 
 /* ---------------------------------------------------------------- a partition */
 
-static enum kb_err open_part(struct apply_file_job *job, const struct apply_part *part,
-			     struct bdev_file *dev, struct bdev_file *raw)
+/* What is opened is compared: a path may lead elsewhere a moment later. What is in use, by its
+ * path: that may be why. */
+static enum kb_err open_part(struct apply_file_job *job, unsigned i, struct bdev_file *dev,
+			     struct bdev_file *raw)
 {
+	const struct apply_part *part = &job->slot[job->target].part[i];
 	enum kb_err err = bdev_file_open(dev, part->path, BDEV_FILE_WRITE | BDEV_FILE_EXCL);
 
+	if (err == KB_EBUSY)
+		TRY(apply_apart_look(job->slot, job->others, job->target, i, job->why));
 	if (err == KB_EBUSY)
 		return fail_target(job, err, "%s of slot %c (%s) is mounted or otherwise in use",
 				   part->cls, state_slot_letter(job->target), part->path);
 	if (err != KB_OK)
 		return fail_target(job, err, "%s of slot %c (%s) cannot be opened: %s", part->cls,
 				   state_slot_letter(job->target), part->path, err_text(err));
+	TRY(apply_apart_check(job->slot, job->others, job->target, i, &dev->id, job->why));
 	err = bdev_file_open(raw, part->path, BDEV_FILE_DIRECT);
 	if (err != KB_OK)
 		return fail_target(job, err, "%s cannot be opened a second time: %s", part->path,
@@ -52,32 +59,6 @@ static const struct manifest_image *image_of(const struct manifest *m, const cha
 	return NULL;
 }
 
-static bool is_same_file(const char *path, const char *other)
-{
-	conf_spec dev, others;
-	const char *file = conf_place_split(path, dev), *of = conf_place_split(other, others);
-
-	return file != NULL && of != NULL && conf_place_is_same(file, of);
-}
-
-/* What another slot starts by is never written, and there is one entry for two files of one name.
- */
-static enum kb_err check_alone(struct apply_file_job *job, const struct apply_part *part)
-{
-	for (int i = 0; i < STATE_SLOTS_MAX; i++) {
-		if (i == job->target)
-			continue;
-		for (unsigned k = 0; k < job->slot[i].nparts && k < CONF_CLASSES_MAX; k++)
-			if (is_same_file(job->slot[i].part[k].path, part->path))
-				return fail_target(
-					job, KB_EBUSY,
-					"%s of slot %c (%s) is that of slot %c, too: name a file of its own in system.conf",
-					part->cls, state_slot_letter(job->target), part->path,
-					state_slot_letter(i));
-	}
-	return KB_OK;
-}
-
 static void note_compared(void *ctx, uint64_t done, uint64_t total)
 {
 	const struct apply_file_job *job = ctx;
@@ -86,13 +67,13 @@ static void note_compared(void *ctx, uint64_t done, uint64_t total)
 		job->progress(job->ctx, INSTALL_COMPARE, done, total);
 }
 
-static enum kb_err open_boot(struct apply_file_job *job, const struct apply_part *part,
+static enum kb_err open_boot(struct apply_file_job *job, unsigned i,
 			     const struct manifest_image *im, struct apply_boot *b)
 {
-	TRY(check_alone(job, part));
+	TRY(apply_apart_look(job->slot, job->others, job->target, i, job->why));
 	b->compared = note_compared;
 	b->ctx = job;
-	return apply_boot_open(b, job->lend, part->path, im, job->why);
+	return apply_boot_open(b, job->lend, job->slot[job->target].part[i].path, im, job->why);
 }
 
 /* ---------------------------------------------------------------- all of them */
@@ -112,14 +93,14 @@ static enum kb_err open_class(struct apply_target *t, struct apply_file_job *job
 	p->is_listed = p->is_file && !conf_place_is_image(file + 1);
 	job->blame = INSTALL_BLAME_TARGET;
 	if (!p->is_file) {
-		TRY(open_part(job, part, &t->dev[i], &t->raw[i]));
+		TRY(open_part(job, i, &t->dev[i], &t->raw[i]));
 		p->dev = &t->dev[i].bdev;
 		p->readback = &t->raw[i].bdev;
 	} else if (im == NULL) {
 		job->blame = INSTALL_BLAME_BUNDLE;
 		return fail_target(job, KB_ECOMPAT, MANIFEST_FITS_NO_IMAGE, part->cls);
 	} else {
-		TRY(open_boot(job, part, im, &t->boot));
+		TRY(open_boot(job, i, im, &t->boot));
 		p->dev = &apply_boot_last(&t->boot)->bdev;
 		p->readback = NULL;
 	}

@@ -15,7 +15,7 @@ struct apply_target {
 /*
  * Opens those of job->target for the images of m, and gives them to in. Writes nothing: a file that
  * does not fit is refused before. After an error job->why says it: KB_ENODEV, KB_EBUSY (in use, or
- * the file of another slot), KB_ECOMPAT, those of apply_boot_open() and apply_entry_check().
+ * something else's: apply_apart.h), KB_ECOMPAT, those of apply_boot_open() and apply_entry_check().
  * apply_target_close() is due, after an error too.
  */
 enum kb_err apply_target_open(struct apply_target *t, struct apply_file_job *job,
