@@ -741,11 +741,11 @@ def test_a_slot_that_is_the_other_one_by_another_name_is_never_written(board, fa
     before = image.read_bytes()
     one, other = board.told("partition-shared")
     assert one["text"].startswith(f"nothing is installed to slot a: root of slot a ({image}) is that of slot b, too (")
-    assert f"is that of slot a, too ({image})" in other["text"]
+    assert "is that of slot a, too (" in other["text"]
     assert ("error", "partition-shared") in board.findings(FAILURE)
     for verb in ("install", "stage"):
         done = board.dev(verb, factory("2.0", 20), code=BUSY)
-        assert f"is that of slot a, too ({image}): name a partition of its own in system.conf" in done.stderr
+        assert "is that of slot a, too (" in done.stderr
     assert image.read_bytes() == before
 
 
@@ -761,10 +761,13 @@ def test_a_slot_that_is_the_state_by_another_name_is_never_written(board, factor
     board.boot("a", version="1.0")
     edit(dev, slot_b_state="empty")
     dev.slots["b"] = path
+    before = dev.state.read_bytes()
     done = dev("install", factory("2.0", 20), code=BUSY)
     assert f"root of slot b ({path}) is that of the state, too ({dev.state}): " in done.stderr
     assert board.told("partition-shared")[0]["text"].startswith("nothing is installed to slot b: ")
-    assert dev.slot("b")["status"] == "empty"
+    after = dev.state.read_bytes()
+    changed = {at // MIB for at in range(0, len(after), 512) if after[at:at + 512] != before[at:at + 512]}
+    assert changed <= {3}       # of the history: what was refused
 
 
 def test_a_slot_that_is_the_data_by_another_name_is_never_written(board, factory):
