@@ -11,7 +11,7 @@
 #include "lib/os_file.h"
 #include "lib/util.h"
 #include "libkeelboot/keelboot_program.h"
-#include "update/wire/staged_note.h"
+#include "channel/staged_note.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -183,11 +183,12 @@ static void stage(struct monitor *m, struct monitor_result *r, json_object **doc
 
 	if (!read_staged(m, "release", staged, sizeof(staged), r))
 		return;
-	if (is_of_others(m, staged))
+	if (is_of_others(m, staged)) {
 		*r = (struct monitor_result){ .code = 1, .why = "what others staged goes before" };
-	else if (open_bundle(m, &fd, path, r))
+	} else if (open_bundle(m, &fd, path, r)) {
 		call(m, words, 0, r, document);
-	drop_path(r, path);
+		drop_path(r, path);
+	}
 }
 
 /* Whether it stays since others staged it. */
@@ -199,7 +200,7 @@ static bool stays(struct monitor *m)
 	return read_staged(m, "release", staged, sizeof(staged), &r) && is_of_others(m, staged);
 }
 
-static void unstage(struct monitor *m, struct monitor_result *r)
+static void unstage_ours(struct monitor *m, struct monitor_result *r)
 {
 	static const char *const words[] = { "unstage", "--by-fleet", NULL };
 
@@ -325,7 +326,7 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		read_attributes_file(m, r, document);
 		break;
 	case MONITOR_UNSTAGE:
-		unstage(m, r);
+		unstage_ours(m, r);
 		break;
 	case MONITOR_FOLDER:
 		r->code = (int)folder_open(fd, m->conf->data_mount, order->flag, m->user, m->group,

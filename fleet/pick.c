@@ -151,7 +151,7 @@ static bool is_in_day(const struct channel_release *r, uint64_t now)
 }
 
 /* Without a clock, by the file's own time, which is the earliest that it may be. */
-static bool is_over(const struct pick *p, const struct channel_release *r)
+static bool is_past(const struct pick *p, const struct channel_release *r)
 {
 	return r->not_after > 0 && p->now > r->not_after;
 }
@@ -164,7 +164,7 @@ static bool is_open(const struct pick *p, const struct channel_release *r, char 
 	if (p->now < r->not_before)
 		snprintf(why, ACTION_WHY_MAX + 1, "its window opens at %s%s", time,
 			 p->clock_unset ? ", and the clock of this device is not set" : "");
-	else if (is_over(p, r))
+	else if (is_past(p, r))
 		snprintf(why, ACTION_WHY_MAX + 1, "its window closed at %s", time);
 	/* It may be any time by now. */
 	else if (p->clock_unset && (r->not_after > 0 || has_day(r)))
@@ -209,7 +209,7 @@ static bool waits_for_time(const struct pick *p, const struct channel_release *r
 
 	whole = *r;
 	whole.daily = (struct daily){ 0 };
-	if (p->clock_unset && !is_over(p, r))
+	if (p->clock_unset && !is_past(p, r))
 		whole.not_before = whole.not_after = 0;
 	return suits_device(p, r, text) && is_meant(p, &whole, text) && !is_open(p, r, text);
 }

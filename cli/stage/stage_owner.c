@@ -5,7 +5,7 @@
 
 #include "lib/bytes.h"
 #include "lib/log.h"
-#include "update/wire/staged_note.h"
+#include "channel/staged_note.h"
 
 #include <errno.h>
 #include <stdio.h>

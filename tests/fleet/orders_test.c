@@ -5,7 +5,7 @@
 #include "lib/conf.h"
 #include "libkeelboot/keelboot.h"
 #include "tests/unit/test.h"
-#include "update/wire/staged_note.h"
+#include "channel/staged_note.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -25,6 +25,7 @@ PAST = (
         "cli/state/state_export.c": "freopen",          # -o FILE
     }),
     ("Run on devices too: which program this is, and where its tools are.", {
+        "cli/output/inputs.c": "stat",                  # two names of one file
         "cli/output/tool.c": "getauxval readlink realpath secure_getenv stat",
     }),
     ("A program's own output, and what its caller's environment asks of it.", {

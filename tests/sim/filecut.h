@@ -9,7 +9,7 @@
 #include "tests/sim/check.h"
 #include "tests/sim/set.h"
 #include "tests/sim/report.h"
-#include "update/wire/staged_note.h"
+#include "channel/staged_note.h"
 
 #include <errno.h>
 #include <sys/stat.h>

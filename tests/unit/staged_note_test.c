@@ -3,7 +3,7 @@
 #include "tests/unit/folder.h"
 #include "tests/unit/test.h"
 
-#include "update/wire/staged_note.h"
+#include "channel/staged_note.h"
 
 #define OURS   "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define NEWER  "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "update/wire/staged_note.h"
+#include "channel/staged_note.h"
 
 #include "lib/os_file.h"
 #include "lib/util.h"
