@@ -94,6 +94,19 @@ static void check_notes(struct feed_record *r)
 	FUZZ_CHECK(feed_record_seen(r, "none").sequence == 0);
 }
 
+/* Nothing later than this is left, and sequences stay. */
+static void check_forgets(struct feed_record *r)
+{
+	uint64_t sequence = r->sequence, latest = r->created / 2;
+
+	if (r->created > 0)
+		r->others[0].created = latest;
+	(void)feed_record_forget(r, latest);
+	FUZZ_CHECK(r->created <= latest && r->sequence == sequence);
+	FUZZ_CHECK(!feed_record_forget(r, latest));
+	check_same(r);
+}
+
 static void try_record(const char *text, size_t len)
 {
 	static struct feed_record r, none;
@@ -104,6 +117,7 @@ static void try_record(const char *text, size_t len)
 	}
 	check_same(&r);
 	check_notes(&r);
+	check_forgets(&r);
 }
 
 static void try_words(const char *text)
