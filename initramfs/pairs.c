@@ -8,6 +8,7 @@
 #include "initramfs/pairs_kexec.h"
 #include "initramfs/pairs_look.h"
 #include "initramfs/pairs_lost.h"
+#include "initramfs/pairs_once.h"
 #include "initramfs/pairs_partition.h"
 #include "initramfs/settings.h"
 #include "lib/conf_place.h"
@@ -283,32 +284,6 @@ static enum kb_err return_to_base(struct boot *b)
 	return KB_EIO;
 }
 
-/* A Raspberry Pi's firmware tries what it is asked for in the restart itself. */
-static void restart_by_loader(const struct boot *b)
-{
-	evidence_forget(&b->evidence);
-	if (b->conf.loader == CONF_LOADER_TRYBOOT)
-		os_reboot_to(OS_REBOOT_TRYBOOT);
-	else
-		os_reboot();
-}
-
-static enum kb_err ask_and_restart(struct boot *b, int slot, char *reason)
-{
-	char letter = state_slot_letter(slot);
-	enum kb_err err = pairs_ask_once(b, slot);
-
-	if (err == KB_OK) {
-		log_notice("slot %c: it has a kernel of its own; restarting with that", letter);
-		restart_by_loader(b);
-		log_err("slot %c: the kernel refuses to restart", letter);
-		err = KB_EIO;
-	}
-	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
-	record_history(&b->rec, HISTORY_BOOT, slot, reason, "not booted");
-	return err;
-}
-
 enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
 {
 	switch (b->pairs.role) {
@@ -319,7 +294,7 @@ enum kb_err pairs_hand_over(struct boot *b, int slot, char *reason)
 	case ATTEMPT_LOADER:
 		break;
 	}
-	return ask_and_restart(b, slot, reason);
+	return pairs_once(b, slot, reason);
 }
 
 bool pairs_secure(struct boot *b, enum plan_mode mode)

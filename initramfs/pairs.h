@@ -38,6 +38,8 @@ struct pairs {
 	bool lost;
 	/* a device with its store did not come in that time, and is waited for no more */
 	unsigned absent_s;
+	/* what it starts by default, as pairs_look() read it before a slot was charged */
+	int8_t preset;
 	/* the letter of the slot whose kernel it starts by default since then; NUL: none */
 	char settled;
 	/* where its store is, as keelboot-loader takes it; by kexec PAIR_NONE,

@@ -12,7 +12,7 @@
 
 #define ASK_LIMIT_MS 60000u /* a firmware writes its flash */
 
-/* slot NULL: the verb takes none. */
+/* slot NULL: the verb takes none. KB_EPERM: it ended by itself, and says why that failed. */
 static enum kb_err run_loader(struct boot *b, const char *verb, const char *slot,
 			      struct child_said *said)
 {
@@ -30,7 +30,7 @@ static enum kb_err run_loader(struct boot *b, const char *verb, const char *slot
 		hardware_need_type(b, "vfat");
 	err = pairs_await(b, argv, ASK_LIMIT_MS, said, &code);
 	if (err == KB_OK && code != LOADER_DONE)
-		err = KB_ECHILD;
+		err = code == LOADER_FAILED ? KB_EPERM : KB_ECHILD;
 	if (err != KB_OK)
 		log_err("boot loader: %s: %s", verb,
 			said->text[0] != '\0' ? said->text : err_text(err));
@@ -82,9 +82,21 @@ enum kb_err pairs_ask(struct boot *b, struct pairs_answer *is)
 	return ask_store(b, "get", is, &counted);
 }
 
-enum kb_err pairs_ask_once(struct boot *b, int slot)
+/* It starts what it did before it was asked, which is not this slot's. */
+static bool starts_as_before(struct boot *b, int slot)
 {
-	return run_with_slot(b, "once", slot);
+	struct pairs_answer is;
+
+	return pairs_ask(b, &is) == KB_OK && is.once == STATE_NONE && is.preset != slot &&
+	       is.preset == b->pairs.preset;
+}
+
+enum kb_err pairs_ask_once(struct boot *b, int slot, struct child_said *said)
+{
+	const char letter[2] = { state_slot_letter(slot), '\0' };
+	enum kb_err err = run_loader(b, "once", letter, said);
+
+	return err == KB_EPERM && !starts_as_before(b, slot) ? KB_EIO : err;
 }
 
 enum kb_err pairs_ask_preset(struct boot *b, int slot)

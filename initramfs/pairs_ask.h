@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct boot;
+struct child_said;
 
 /* Slots, or STATE_NONE. */
 struct pairs_answer {
@@ -18,8 +19,10 @@ struct pairs_answer {
 
 enum kb_err pairs_ask(struct boot *b, struct pairs_answer *is) KB_MUST_CHECK;
 
-/* The pair of the slot is started once, at the next start. */
-enum kb_err pairs_ask_once(struct boot *b, int slot) KB_MUST_CHECK;
+/* The pair of the slot is started once, at the next start. KB_EPERM: it is not. The helper ended by
+ * itself, and the store, read anew, has the preset that pairs_look() found, and nothing to start
+ * once. After any other error it may be. said: why. */
+enum kb_err pairs_ask_once(struct boot *b, int slot, struct child_said *said) KB_MUST_CHECK;
 
 /* It is started from now on, and no other one once. */
 enum kb_err pairs_ask_preset(struct boot *b, int slot) KB_MUST_CHECK;

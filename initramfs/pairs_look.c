@@ -62,8 +62,12 @@ enum kb_err pairs_look(struct boot *b, int slot, char *reason)
 		snprintf(reason, STATE_STR_MAX + 1, "%s", pairs_look_why_deaf(b));
 		return KB_EIO;
 	}
-	if (b->conf.loader == CONF_LOADER_KEXEC || pairs_ask(b, &is) == KB_OK)
+	if (b->conf.loader == CONF_LOADER_KEXEC)
 		return KB_OK;
+	if (pairs_ask(b, &is) == KB_OK) {
+		b->pairs.preset = is.preset;
+		return KB_OK;
+	}
 	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
 	return KB_ENODEV;
 }

@@ -46,8 +46,9 @@ struct attempt_ops {
 	 * loads and starts it itself; what the base started restarts, for the base. KB_OK: the
 	 * machine is about to. KB_EMOUNT, KB_EEXEC: the slot does not mount: next candidate, with
 	 * this reason. KB_EFORMAT: no pair that can be started is there; any other: no pair at all
-	 * can be had: the slot is for the kernel that runs, if nothing else mounts. May be NULL
-	 * where no slot has a pair.
+	 * can be had: the slot is for the kernel that runs, if nothing else mounts. KB_EPERM: so it
+	 * is, and that is proven: nothing was changed, and nothing restarts. May be NULL where no
+	 * slot has a pair.
 	 */
 	enum kb_err (*hand_over)(void *ctx, int slot, char *reason);
 	/*

@@ -193,16 +193,23 @@ static void return_charge(struct attempt_walk *r, const struct choose_candidate 
 	state_close_attempt(r->s);
 }
 
-/* It was charged, and still may be booted by the kernel that runs, if nothing else is left. A
- * loader that cannot be asked costs what a failed mount costs; so does a pair that cannot be
- * started. */
+/* A loader that may start it all the same costs what a failed mount costs, and so does a pair that
+ * cannot be started: else that could go on without an end. One that refused it, and as its store
+ * says starts what it did before, has no part in a restart. So it is no slot's fault, as where the
+ * base can start none. In each boot until then, that is two writes of the state. */
+static bool is_charge_kept(const struct attempt_walk *r, enum kb_err err)
+{
+	return err == KB_EFORMAT || (r->a->role == ATTEMPT_LOADER && err != KB_EPERM);
+}
+
+/* It was charged, and still may be booted by the kernel that runs, if nothing else is left. */
 static enum attempt_step keep_for_later(struct attempt_walk *r, const struct choose_candidate *c,
 					const char *reason, enum kb_err err)
 {
 	r->no_pair |= err == KB_EFORMAT ? (choose_mask)(1u << c->slot) : ATTEMPT_ALL_SLOTS;
-	if (err == KB_EFORMAT || r->a->role == ATTEMPT_LOADER)
+	if (is_charge_kept(r, err))
 		choose_failed(r->s, c, reason);
-	else /* the base can start none: no slot's fault */
+	else
 		return_charge(r, c);
 	return ATTEMPT_LATER;
 }

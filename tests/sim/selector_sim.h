@@ -127,7 +127,7 @@ choose_mask sim_world_mountable(const struct sim_config *cfg, const struct sim_w
 
 /* ---- selector_sim_boot.c */
 
-#define SIM_CHOICES 12
+#define SIM_CHOICES 16
 
 /* What one boot did; writes are decided by `choice`. */
 struct sim_boot {

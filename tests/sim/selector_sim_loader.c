@@ -111,6 +111,15 @@ enum kb_err sim_loader_look(void *ctx, int slot, char *reason)
 	return KB_ENODEV;
 }
 
+/* Nothing was written, and the store can be read: I8 asks that it costs nothing. */
+static bool is_refused(struct sim_boot *b)
+{
+	bool is_first;
+
+	b->write_failed = b->unheard = true;
+	return sim_boot_way(b, &is_first) == SIM_WRITE_OK;
+}
+
 enum kb_err sim_loader_ask(void *ctx, int slot, char *reason)
 {
 	struct sim_boot *b = ctx;
@@ -121,6 +130,8 @@ enum kb_err sim_loader_ask(void *ctx, int slot, char *reason)
 	if (b->cfg->kexec)
 		return hand_over_by_kexec(b, slot);
 	how = sim_boot_way(b, &is_first);
+	if (how == SIM_WRITE_LOST && is_refused(b))
+		return KB_EPERM;
 	b->tried |= (choose_mask)(1u << slot);
 	if (is_first)
 		sim_boot_emit(b, SIM_POWER, "power cut before the loader was asked");

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Slots that have a kernel of their own each, and the boot loader that is asked for it. */
+#include "lib/util.h"
+#include "selector/loader_end.h"
 #include "tests/trace/pairs.h"
 
 #define ASKS "spawn " LOADER " grub /dev/vda7 "
@@ -164,15 +166,92 @@ TEST(good_slot_whose_kernel_does_not_come_up_is_left)
 	machine_told("\"reason\":\"b: its kernel did not come up");
 }
 
+/* It says this once, before the slot is charged. */
+static void loader_said(const char *text)
+{
+	machine_child((struct os_sim_child){ .argv0 = LOADER,
+					     .arg = "get",
+					     .say = { { 10, text, 0 } },
+					     .duration_ms = 20,
+					     .times = 1 });
+}
+
 TEST(loader_that_cannot_be_asked_leaves_the_slot_whose_kernel_runs)
 {
 	machine_put(machine_trial());
-	loader_says("get", "default=a once=-\n", 0);
+	loader_said("default=a once=-\n");
+	loader_says("get", "/dev/vda7: no environment block\n", 1);
 	loader_says("once", "/dev/vda7: no environment block\n", 1);
 	machine_boots_as("pair_cannot_be_asked_for", 'a');
 	machine_told("\"reason\":\"b: the boot loader cannot be asked for its kernel\"");
 	assert_once("# boot loader: once: /dev/vda7: no environment block");
 	EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().handed, 0));
+}
+
+/* Such as one without room. It starts what it did, so it costs no try, boot after boot; the line in
+ * the history is one. */
+TEST(loader_that_refuses_what_it_is_asked_and_is_as_it_was_costs_nothing)
+{
+	machine_put(machine_trial());
+	for (unsigned i = 0; i < STATE_TRIES + 1; i++) {
+		machine_restart();
+		loader_says("get", "default=a once=-\n", 0);
+		loader_says("once", "/dev/vda7: the environment is full\n", 1);
+		if (i == 0)
+			machine_boots_as("pair_is_refused", 'a');
+		else
+			machine_boots('a');
+		assert_int_equal(os_sim_count("write " STATE_DEV), i == 0 ? 4 : 2);
+		assert_int_equal(os_sim_count(ASKS "get"), 2);
+		EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
+		assert_int_equal(machine_get().slot[1].st, STATE_TRIAL);
+		machine_told(
+			"{\"id\":\"loader\",\"text\":\"boot loader: it does not take that it starts the kernel of slot b once");
+		machine_told("the environment is full");
+		machine_told("\"reason\":\"b: the boot loader does not take what it is asked\"");
+	}
+}
+
+TEST(loader_that_refuses_takes_no_trust_from_a_good_slot)
+{
+	struct state s = machine_good();
+
+	s.pref = 1;
+	machine_put(s);
+	for (unsigned i = 0; i < STATE_STREAK_LIMIT + 1; i++) {
+		machine_restart();
+		loader_says("get", "default=a once=-\n", 0);
+		loader_says("once", "read-only\n", 1);
+		machine_boots('a');
+		EQUAL((machine_get().slot[1].streak, 0), (machine_get().open, STATE_NONE));
+	}
+}
+
+/* What it was asked for is there, or its preset is another; or the helper did not end by itself. */
+TEST(loader_that_may_start_the_slot_all_the_same_keeps_the_charge)
+{
+	static const char *const then[] = { "default=a once=b\n", "default=b once=-\n",
+					    "default=- once=-\n", "no answer\n",
+					    "default=a once=-\n", "default=a once=-\n" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(then); i++) {
+		bool last = i == KB_ARRAY_LEN(then) - 1;
+
+		machine_anew();
+		has_pairs("keelboot.pair=a\n");
+		machine_put(machine_trial());
+		loader_said("default=a once=-\n");
+		loader_says("get", then[i], 0);
+		if (last)
+			machine_child((struct os_sim_child){
+				.argv0 = LOADER, .arg = "once", .hangs = true });
+		else
+			loader_says("once", "input/output error\n",
+				    i == KB_ARRAY_LEN(then) - 2 ? LOADER_ABSENT : LOADER_FAILED);
+		machine_boots('a');
+		machine_told("\"reason\":\"b: the boot loader cannot be asked for its kernel\"");
+		EQUAL((machine_get().slot[1].tries, STATE_TRIES - 1), (machine_get().handed, 0));
+	}
 }
 
 /* Nothing was restarted, so nothing can go on forever: it costs no try. */

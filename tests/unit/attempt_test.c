@@ -375,6 +375,28 @@ TEST(loader_that_cannot_be_asked_costs_a_try_and_the_slot_whose_pair_runs_boots)
 	assert_string_equal(m.disk.slot[1].reason, "not heard");
 }
 
+/* Its store is as it was. */
+TEST(loader_that_refuses_costs_no_try)
+{
+	have_pairs();
+	m.hands[1] = KB_EPERM;
+	BOOTS("saveb handb save. mounta ");
+	EQUAL((a.chosen.slot, 0), (m.disk.slot[1].tries, STATE_TRIES),
+	      (m.disk.slot[1].reason[0], '\0'));
+	EQUAL((m.disk.open, STATE_NONE), (m.disk.handed, 0));
+}
+
+/* A good slot waits at no cost, and may boot by the kernel that runs. */
+TEST(loader_that_refuses_costs_a_good_slot_no_trust)
+{
+	states_fresh(&s);
+	have_pairs();
+	a.running = 1;
+	m.hands[0] = KB_EPERM;
+	OK(boot());
+	EQUAL((a.chosen.slot, 0), (m.disk.slot[0].streak, 0), (a.counted, true));
+}
+
 /* Something boots: by the kernel that runs. */
 TEST(loader_that_cannot_be_asked_and_nothing_else_mounts)
 {
