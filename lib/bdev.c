@@ -7,20 +7,25 @@ bool bdev_id_is_one(const struct bdev_id *id, const struct bdev_id *other)
 	       id->ino == other->ino;
 }
 
-static enum kb_err check_range(const struct bdev *b, uint64_t off, uint64_t len)
+static enum kb_err check_range_in(uint64_t size, uint64_t off, uint64_t len)
 {
 	uint64_t end;
 
-	if (__builtin_add_overflow(off, len, &end) || end > b->size)
+	if (__builtin_add_overflow(off, len, &end) || end > size)
 		return KB_EINVAL;
 	if (off % BDEV_ALIGN != 0 || len % BDEV_ALIGN != 0)
 		return KB_EINVAL;
 	return KB_OK;
 }
 
+static enum kb_err check_range(const struct bdev *b, uint64_t off, uint64_t len)
+{
+	return check_range_in(b->size, off, len);
+}
+
 enum kb_err bdev_read(struct bdev *b, uint64_t off, void *buf, size_t len)
 {
-	TRY(check_range(b, off, len));
+	TRY(check_range_in(b->tail > 0 ? b->size + BDEV_ALIGN : b->size, off, len));
 	return b->ops->read(b, off, buf, len);
 }
 

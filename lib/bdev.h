@@ -53,6 +53,9 @@ struct bdev {
 	uint64_t size;
 	/* bytes that are written as one, at best: 512 or 4096 */
 	uint32_t sector;
+	/* bytes behind size, less than BDEV_ALIGN, such as the copy of a GPT. Behind a block at
+	 * least. Only bdev_read() has them: as one block, whose rest is zeroes. */
+	uint32_t tail;
 };
 
 /* These check the range (KB_EINVAL beyond the end or off BDEV_ALIGN) and call the device. */

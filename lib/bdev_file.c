@@ -25,8 +25,13 @@ static enum kb_err file_read(struct bdev *b, uint64_t off, void *buf, size_t len
 	uint8_t *p = buf;
 
 	while (len > 0) {
-		ssize_t n = pread(file_of(b)->fd, p, len, (off_t)off);
+		ssize_t n;
 
+		if (off >= b->size + b->tail) { /* the rest of the last block */
+			memset(p, 0, len);
+			return KB_OK;
+		}
+		n = pread(file_of(b)->fd, p, len, (off_t)off);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
@@ -176,11 +181,12 @@ enum kb_err bdev_file_from_fd(struct bdev_file *b, int fd)
 	} else {
 		return KB_EINVAL;
 	}
-	/* A tail shorter than a block is of no use to us, and would make every range check a
+	/* A tail shorter than a block is only read: to write it would make every range check a
 	 * special case. */
 	b->id = id_of(&st);
 	b->bytes = bytes;
 	b->bdev.size = bytes - bytes % BDEV_ALIGN;
+	b->bdev.tail = b->bdev.size > 0 ? (uint32_t)(bytes % BDEV_ALIGN) : 0;
 	b->bdev.sector = (uint32_t)sector;
 	b->direct = fcntl(fd, F_GETFL) & O_DIRECT;
 	b->fd = fd;

@@ -90,7 +90,7 @@ static void load(void)
 /* Slot a is good with sequence 1, slot b empty. */
 static void make_state(void)
 {
-	state_dev.bdev = (struct bdev){ &memory_ops, STORE_MIN_SIZE, 512 };
+	state_dev.bdev = (struct bdev){ .ops = &memory_ops, .size = STORE_MIN_SIZE, .sector = 512 };
 	state_dev.now = calloc(1, STORE_MIN_SIZE);
 	state_dev.base = calloc(1, STORE_MIN_SIZE);
 	world_must(state_dev.now != NULL && state_dev.base != NULL, "no memory");

@@ -49,6 +49,21 @@ TEST(a_file_is_written_and_read)
 	}
 }
 
+/* As one block; it is not written. */
+TEST(odd_tail_is_read)
+{
+	OK(bdev_file_open(&f, path, BDEV_FILE_WRITE));
+	assert_int_equal(pwrite(f.fd, "tail", 4, BLOCKS * BDEV_ALIGN + 96), 4);
+	memset(buf, 0xff, sizeof(buf));
+	OK(bdev_read(&f.bdev, (BLOCKS - 1) * BDEV_ALIGN, buf, 2 * BDEV_ALIGN));
+	assert_memory_equal(buf + BDEV_ALIGN + 96, "tail", 4);
+	EQUAL((buf[BDEV_ALIGN + 100], 0), (buf[2 * BDEV_ALIGN - 1], 0));
+	FAILS(bdev_read(&f.bdev, BLOCKS * BDEV_ALIGN, buf, 2 * BDEV_ALIGN), KB_EINVAL);
+	FAILS(bdev_write(&f.bdev, BLOCKS * BDEV_ALIGN, buf, BDEV_ALIGN), KB_EINVAL);
+	FAILS(bdev_zero(&f.bdev, BLOCKS * BDEV_ALIGN, BDEV_ALIGN), KB_EINVAL);
+	bdev_file_close(&f);
+}
+
 TEST(zeroes_keep_the_size)
 {
 	struct stat st;

@@ -154,6 +154,23 @@ TEST(damaged_table_is_read_from_its_copy)
 	EQUAL((part[0].guid[0], 0xa1));
 }
 
+/* The last sector is alone in its page. */
+TEST(copy_of_a_damaged_table_is_found_on_a_disk_of_an_odd_size)
+{
+	static uint8_t odd[(GPT_BLOCKS + 1) * 512];
+
+	memset(gpt_image + 512, 0, 512);
+	memset(gpt_image + (GPT_BLOCKS - 1) * 512, 0, 512);
+	memcpy(odd, gpt_image, sizeof(gpt_image));
+	memcpy(odd + GPT_BLOCKS * 512, "EFI PART", 8);
+	bytes_put64(odd + GPT_BLOCKS * 512 + 72, GPT_BLOCKS - 33);
+	bytes_put32(odd + GPT_BLOCKS * 512 + 80, 128);
+	bytes_put32(odd + GPT_BLOCKS * 512 + 84, 128);
+	folder_bytes("dev/vda", odd, sizeof(odd));
+	OK(loader_part_look(&l, "/dev/vda2", &part[0]));
+	EQUAL((part[0].guid[0], 0xa1));
+}
+
 TEST(table_at_odds_with_the_kernel_is_refused)
 {
 	gpt_entry(2, 2, 101, 199, 0xcc);
