@@ -32,7 +32,7 @@ static int version_cmd(struct args *a, struct device_options *o);
 static int help_cmd(struct args *a, struct device_options *o);
 
 static const char global_usage[] =
-	"\nEverywhere:\n"
+	"\nAnywhere on the line:\n"
 	"  --state PATH           state partition or an image of it\n"
 	"  --offset N, --size N   where in PATH it lies: bytes, or with K, M, G\n"
 	"  --slot a:root=PATH     partition of a slot; may be repeated\n"
@@ -223,6 +223,7 @@ static void print_list(void)
 	for (size_t i = 0; i < KB_ARRAY_LEN(verbs); i++)
 		printf("  %-13s %s\n", verbs[i].name, verbs[i].what);
 	fputs(global_usage, stdout);
+	puts("\nfleet, bundle, channel, key and image take options of their own, behind the verb.");
 	puts("\nExit: 0 ok, 1 failure, 2 nothing to do, 3 usage, 4 reboot needed,\n"
 	     "      5 verification failed, 6 incompatible, 7 busy. More: man keelboot");
 }
@@ -284,9 +285,20 @@ static bool wants_help(const struct args *a)
 	return false;
 }
 
+/* A verb with verbs of its own reads what stands behind it. Before it, --conf-root would be
+ * dropped, and keelboot-fleet would ask the device's own server. */
+static int refuse_before(const char *option, const char *verb)
+{
+	log_err("%.*s: \"%s\" takes no option in front of it; `keelboot help %s` lists what may stand behind it",
+		(int)strcspn(option, "="), option, verb, verb);
+	return OUTPUT_USAGE;
+}
+
 static int run_verb(struct args *a, struct device_options *o, const struct verb *v)
 {
 	/* lint: -Wanalyzer-null-dereference: "status", which is run by default, is in the table */
+	if (v->main != NULL && a->at > 2 && strcmp(a->argv[1], "--") != 0)
+		return refuse_before(a->argv[1], v->name);
 	if (v->main != NULL)
 		return v->main(a->argc - a->at + 1, a->argv + a->at - 1);
 	if (wants_help(a))

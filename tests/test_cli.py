@@ -70,6 +70,17 @@ def test_wrong_usage_names_the_way_out(args, says):
     assert says in result.stderr and result.stdout == ""
 
 
+@pytest.mark.parametrize("verb", ["fleet", "bundle", "channel", "key", "image"])
+@pytest.mark.parametrize("option", ["--state=x", "--offset=0", "--size=1M", "--slot=a:root=/dev/x", "--conf-root=/x",
+                                    "--run-dir=/x", "--wait=3", "--verbose", "-v"])
+def test_an_option_before_a_verb_that_does_not_read_it_is_refused(option, verb):
+    """It was dropped: `keelboot --conf-root DIR fleet once` asked the device's own server."""
+    name = option.partition("=")[0]
+    for words in ([option], option.split("=", 1)):
+        said = run(*words, verb, "--help", code=USAGE)
+        assert said.stdout == "" and said.stderr.startswith(f"keelboot: {name}: ") and verb in said.stderr
+
+
 @pytest.mark.parametrize("verb", ["status", "mark", "stage", "unstage", "install", "switch", "history", "check",
                                   "doctor", "check-config", "state", "bundle", "key"])
 def test_each_verb_has_help_with_an_example(verb):

@@ -186,11 +186,11 @@ def told(*args) -> str:
 
 def rows(text: str) -> list:
     """The names in a list of verbs."""
-    return re.findall(r"^  ([a-z][a-z-]*)  +\S", text.split("\nEverywhere")[0], re.M)
+    return re.findall(r"^  ([a-z][a-z-]*)  +\S", text.split("\nAnywhere")[0], re.M)
 
 
 def options(text: str) -> list:
-    return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*(?![a-z\d-])", text.split("\nEverywhere")[0])))
+    return sorted(set(re.findall(r"(?<![\w-])--[a-z][a-z-]*(?![a-z\d-])", text.split("\nAnywhere")[0])))
 
 
 def operands(verb: str, text: str) -> list:
@@ -222,7 +222,7 @@ def valued(texts: dict) -> list:
 
 def words_of() -> dict:
     """{verb: what may follow it}."""
-    everywhere = options(told("help").split("\nEverywhere")[1]) + ["--help"]
+    everywhere = options(told("help").split("\nAnywhere")[1]) + ["--help"]
     table = {"": rows(told("help")) + everywhere}
     for verb in rows(told("help")):
         text = told("help", verb)
