@@ -1393,6 +1393,30 @@ def test_a_kernel_for_another_processor_is_neither_staged_nor_installed(ready, f
     assert (tmp_path / "boot-b").read_bytes() == images["boot"].read_bytes()
 
 
+def staged_in_vain(ready, bundle, code):
+    """The sentence in the JSON of `stage`, which standard error has as well."""
+    done = ready("stage", bundle, "--progress=json", code=code)
+    error = json.loads(done.stdout.splitlines()[-1])["error"]
+    assert f"keelboot: {error}\n" in done.stderr
+    return error
+
+
+def test_a_partition_that_is_missing_now_is_no_fault_of_the_bundle(ready, bundle):
+    """A fleet gives up an action of "made for another device"; for a disk that comes late, it tries again."""
+    ready.configure("[slot.a]\nroot=PARTLABEL=kb-none-a\n[slot.b]\nroot=PARTLABEL=kb-none-b\n")
+    del ready.slots["b"]
+    assert staged_in_vain(ready, bundle, FAILURE) == (
+        "slot b: the bundle has an image for root, but the slot has no such partition: "
+        "PARTLABEL=kb-none-b is not on this disk")
+
+
+def test_json_says_what_does_not_fit(ready, bundle, misnamed):
+    assert staged_in_vain(ready, misnamed, INCOMPATIBLE) == (
+        "slot b: the bundle has an image for rootfs, but the slot has no such partition, only root")
+    os.truncate(ready.slots["b"], MIB)
+    assert staged_in_vain(ready, bundle, INCOMPATIBLE).startswith("slot b: image root: ")
+
+
 @pytest.fixture(name="misnamed")
 def make_misnamed(factory, tmp_path):
     """Its image has the name of no class."""
@@ -1414,7 +1438,7 @@ def test_a_slot_that_is_not_on_the_disk_is_named_by_its_place(ready, bundle):
     ready.configure("[slot.a]\nroot=PARTLABEL=kb-none-a\n[slot.b]\nroot=PARTLABEL=kb-none-b\n")
     options = ["--state", ready.state, "--conf-root", ready.root, "--run-dir", ready.run]
     assert "no such partition: PARTLABEL=kb-none-b is not on this disk" in \
-        run(*options, "stage", bundle, code=INCOMPATIBLE).stderr
+        run(*options, "stage", bundle, code=FAILURE).stderr
     assert "slot b has no partition here: PARTLABEL=kb-none-b is not on this disk; correct [slot.b]" in \
         run(*options, "install", bundle, code=FAILURE).stderr
 

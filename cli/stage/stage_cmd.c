@@ -43,7 +43,7 @@ struct job {
 	struct keyring keys;
 	struct plan_release release;
 	/* what was reported about the bundle; empty or NULL when it is not its fault */
-	const char *why;
+	char *why;
 	/* the stage folder; what keeps others out of it */
 	int dir, lock;
 	char path[DEVICE_PATH_MAX], temp_path[DEVICE_PATH_MAX];
@@ -156,7 +156,7 @@ static enum kb_err check_accepted(const struct job *job)
 		incoming_report_refused(&d.state, &job->release, PLAN_AUTOMATIC, err);
 		return err;
 	}
-	TRY(stage_fits(&d, &reader.m, target));
+	TRY(stage_fits(job->why, &d, &reader.m, target));
 	return incoming_readable(&reader, &seeds, target, job->file);
 }
 

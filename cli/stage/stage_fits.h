@@ -8,8 +8,10 @@
 
 /*
  * Each class of the slot has an image, each image a partition of the slot that is large enough, or
- * a file in a partition with room for it; the file that is replaced counts as room. KB_ECOMPAT, or
- * KB_ENOSPC for a file, which it has reported, otherwise. A partition that cannot be looked at
- * counts as large enough: the boot finds out.
+ * a file in a partition with room for it; the file that is replaced counts as room. Otherwise it is
+ * reported, and why has that sentence: KB_ECOMPAT; KB_ENOSPC of a file; KB_ENODEV for a partition
+ * that is missing now, which is no fault of the bundle. A partition that cannot be looked at counts
+ * as large enough: the boot finds out.
  */
-enum kb_err stage_fits(const struct device *d, const struct manifest *m, int slot) KB_MUST_CHECK;
+enum kb_err stage_fits(char why[MANIFEST_WHY], const struct device *d, const struct manifest *m,
+		       int slot) KB_MUST_CHECK;
