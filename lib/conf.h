@@ -22,21 +22,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONF_SLOTS_MAX	  8
-#define CONF_CLASS_LOADER "loader" /* a class of bundles only: the boot loader is of no slot */
-#define CONF_CLASSES_MAX  4	   /* partitions of a slot: "root" and up to three others */
-#define CONF_NAME_MAX	  31
-#define CONF_SPEC_MAX	  127
-#define CONF_PATH_MAX	  127
-#define CONF_PATHS_MAX	  8   /* in a list of paths */
-#define CONF_PATHS_LEN	  171 /* of such a list, so that the line has room for its key */
-#define CONF_URL_MAX	  149
-#define CONF_SIZE_MAX	  11
-#define CONF_COMMAND_MAX  175 /* bytes of a command for sh */
-#define CONF_LINE_MAX	  198
-#define CONF_KEYS_MAX	  128
-#define CONF_FILE_MAX	  65536 /* bytes; a larger file is not a configuration */
-#define CONF_DROPINS_MAX  32
+#define CONF_SLOTS_MAX	      8
+#define CONF_CLASS_LOADER     "loader" /* a class of bundles only: the boot loader is of no slot */
+#define CONF_CLASSES_MAX      4	       /* partitions of a slot: "root" and up to three others */
+#define CONF_NAME_MAX	      31
+/* Of the name of a device, here and in a manifest, which has several, with commas between. */
+#define CONF_COMPATIBLE_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+"
+#define CONF_SPEC_MAX	      127
+#define CONF_PATH_MAX	      127
+#define CONF_PATHS_MAX	      8	  /* in a list of paths */
+#define CONF_PATHS_LEN	      171 /* of such a list, so that the line has room for its key */
+#define CONF_URL_MAX	      149
+#define CONF_SIZE_MAX	      11
+#define CONF_COMMAND_MAX      175 /* bytes of a command for sh */
+#define CONF_LINE_MAX	      198
+#define CONF_KEYS_MAX	      128
+#define CONF_FILE_MAX	      65536 /* bytes; a larger file is not a configuration */
+#define CONF_DROPINS_MAX      32
 
 /*
  * How a partition is named: "PARTLABEL=x", "PARTUUID=x", "LABEL=x", "UUID=x", or a device path

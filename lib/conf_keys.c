@@ -24,8 +24,8 @@
 /* One that is so long is laid out in columns, and reads no more. */
 const struct conf_key conf_keys[] = {
 	{ "system", "compatible", "NAME", "",
-	  MEANING("What this device is: only bundles for it are installed; without this key, none."),
-	  TEXT(NAME, compatible) },
+	  MEANING("What this device is, in letters, digits and . _ - +: only bundles for it are installed; without this key, none."),
+	  TEXT(COMPATIBLE, compatible) },
 	{ "system", "disk", "GLOB", "",
 	  MEANING("Pins the disk with slots and state: by its path in sysfs, which is the board's word, or by its CID, WWID or serial number, which any disk can claim. A USB disk needs usb-disk=yes too, unless the path names its port (/usb). Without it disks are ranked, and a card or a USB disk waits 5 s for a fixed one."),
 	  TEXT(TEXT, disk) },

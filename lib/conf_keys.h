@@ -26,6 +26,7 @@ enum conf_kind {
 	CONF_KIND_MEDIA,       /* unsigned, bits of enum conf_media: "yes", "no", "usb,sd" */
 	CONF_KIND_TEXT,	       /* text, and so are all below: anything, also nothing */
 	CONF_KIND_NAME,	       /* letters, digits, '.', '_', '-', '+', ',' */
+	CONF_KIND_COMPATIBLE,  /* of CONF_COMPATIBLE_CHARS */
 	CONF_KIND_PATH,	       /* absolute path without "..", */
 	CONF_KIND_PATH_OR_NOT, /* or nothing */
 	CONF_KIND_KEY,	       /* or nothing, or a key in a token: "pkcs11:..." */

@@ -200,11 +200,8 @@ static bool is_printable(const char *value)
 	return true;
 }
 
-static bool is_name(const char *value)
+static bool is_name(const char *value, const char *ok)
 {
-	static const char ok[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+,";
-
 	return *value != '\0' && value[strspn(value, ok)] == '\0';
 }
 
@@ -294,7 +291,9 @@ static bool text_fits(enum conf_kind kind, const char *value)
 	case CONF_KIND_TEXT:
 		return true;
 	case CONF_KIND_NAME:
-		return is_name(value);
+		return is_name(value, CONF_COMPATIBLE_CHARS ",");
+	case CONF_KIND_COMPATIBLE:
+		return is_name(value, CONF_COMPATIBLE_CHARS);
 	case CONF_KIND_PATH:
 		return has_prefix(value, "/") && !has_dotdot(value);
 	case CONF_KIND_PATH_OR_NOT:
@@ -382,6 +381,7 @@ enum kb_err conf_value_set(struct conf *c, const struct conf_key *key, const cha
 		return set_number(out, key, value);
 	case CONF_KIND_TEXT:
 	case CONF_KIND_NAME:
+	case CONF_KIND_COMPATIBLE:
 	case CONF_KIND_PATH:
 	case CONF_KIND_SUBPATH:
 	case CONF_KIND_SUBPATHS:

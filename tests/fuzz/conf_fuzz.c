@@ -90,6 +90,8 @@ static void check_text(const struct conf_key *key, const char *text)
 	if (key->kind == CONF_KIND_DEVICE)
 		FUZZ_CHECK(strcmp(text, "auto") == 0 || strcmp(text, "off") == 0 ||
 			   (strncmp(text, "/dev/", 5) == 0 && is_safe_path(text)));
+	if (key->kind == CONF_KIND_COMPATIBLE)
+		FUZZ_CHECK(strpbrk(text, " /=;[],") == NULL);
 	if (key->kind == CONF_KIND_NAME)
 		FUZZ_CHECK(strpbrk(text, " /=;[]") == NULL);
 }

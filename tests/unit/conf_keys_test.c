@@ -106,8 +106,8 @@ TEST(every_text_stays_in_its_array)
 		memcpy(&before, &c, sizeof(c));
 		memset(longest, 'x', sizeof(longest));
 		memcpy(longest, "/dev/", 5);
-		if (key->kind == CONF_KIND_NAME || key->kind == CONF_KIND_SUBPATH ||
-		    key->kind == CONF_KIND_SUBPATHS)
+		if (key->kind == CONF_KIND_NAME || key->kind == CONF_KIND_COMPATIBLE ||
+		    key->kind == CONF_KIND_SUBPATH || key->kind == CONF_KIND_SUBPATHS)
 			memcpy(longest, "xxxxx", 5);
 		if (key->kind == CONF_KIND_URL)
 			memcpy(longest, "http://", 7);
@@ -258,8 +258,8 @@ TEST(paths_stay_where_they_are)
 
 TEST(names)
 {
-	OK(set("system", "compatible", "acme,roof-2.1_b+"));
-	REFUSES("system", "compatible", "", "a b", "a/b");
+	OK(set("system", "compatible", "acme-roof-2.1_b+"));
+	REFUSES("system", "compatible", "", "a b", "a/b", "acme,roof-2");
 	OK(set("system", "disk", "")); /* takes a pin away again */
 	refuses("system", "disk", "\x1b[2J");
 }

@@ -63,7 +63,7 @@ static void parse_a_whole_file(void)
 {
 	parse("# what this device is\n"
 	      "[system]\n"
-	      "compatible = acme,roof-2\n"
+	      "compatible = acme-roof-2\n"
 	      "disk=*/mmc_host/mmc0/*\n"
 	      "count=always\n"
 	      "timeout=7s\n"
@@ -107,7 +107,7 @@ static void parse_a_whole_file(void)
 TEST(a_whole_file_is_read)
 {
 	parse_a_whole_file();
-	EQUAL((c.compatible, "acme,roof-2"), (c.disk, "*/mmc_host/mmc0/*"));
+	EQUAL((c.compatible, "acme-roof-2"), (c.disk, "*/mmc_host/mmc0/*"));
 	EQUAL((c.count, CONF_COUNT_ALWAYS), (c.timeout_s, 7), (c.commit_deadline_s, 60));
 	EQUAL((c.tries, 1), (c.init, "/lib/systemd/systemd"), (c.fstype, "squashfs"));
 	EQUAL((c.mount_options, "noatime,errors=panic"), (c.state, "/dev/mmcblk0p1"));

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "update/bundle/manifest.h"
+#include "lib/conf_keys.h"
 #include "tests/unit/test.h"
 
 #define D32 "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
@@ -517,6 +518,22 @@ TEST(messages_are_safe_to_print)
 	assert_null(strchr(why, '\x1b'));
 	FAILS(manifest_parse(&m, "x", 1, small, sizeof(small)), KB_EFORMAT);
 	assert_int_equal(strlen(small), 7);
+}
+
+/* Of a name with a comma, the manifest makes two: no bundle is for that device. */
+TEST(each_name_that_a_device_may_have_is_one_in_a_manifest)
+{
+	assert_string_equal(conf_keys[0].key, "compatible");
+	for (int c = 1; c < 256; c++) {
+		const char name[] = { 'a', (char)c, 'b', '\0' };
+		struct conf conf;
+
+		if (conf_value_set(&conf, &conf_keys[0], name) != KB_OK)
+			continue;
+		accepted("", "acme-box,acme-2", name);
+		assert_int_equal(m.ncompatible, 1);
+		assert_true(manifest_is_for(&m, conf.compatible));
+	}
 }
 
 TEST(keys_are_set_one_by_one_by_the_same_rules)

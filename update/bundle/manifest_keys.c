@@ -2,6 +2,7 @@
 /* Each key of the manifest: what it may say. */
 #include "update/bundle/manifest_keys.h"
 
+#include "lib/conf.h"
 #include "update/bundle/manifest_value.h"
 
 #include <stdio.h>
@@ -46,7 +47,7 @@ static const char *set_compatible(void *p, const char *value)
 		if (manifest_is_for(m, name))
 			return "a name twice";
 		wrong = manifest_value_copy(m->compatible[m->ncompatible], MANIFEST_STR_MAX + 1,
-					    name, MANIFEST_VALUE_ALNUM "._+-");
+					    name, CONF_COMPATIBLE_CHARS);
 		if (wrong != NULL)
 			return wrong;
 		m->ncompatible++;
