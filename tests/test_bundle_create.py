@@ -9,7 +9,7 @@ import time
 
 import pytest
 import test_format
-from cli_device import FAILURE, KEELBOOT, MIB, USAGE, document, let_others_in
+from cli_device import FAILURE, KEELBOOT, MIB, USAGE, document, let_others_in, run
 from test_format import BASE, good, made_while_it_changes, maps, payload, refused
 
 keys = test_format.keys             # a fixture
@@ -92,6 +92,18 @@ def test_an_older_version_of_nothing_is_refused_before_the_work(images, option, 
     # So slow that it would not be through within the time of a test.
     said = create(images, "--level", "22", "--from", option.format(images), call=refused_with(code))
     assert says.format(images) in said
+
+
+def test_a_class_that_is_given_twice_is_refused(images):
+    """The second file took the place of the first: the application's image was the signed root."""
+    said = create(images, "--image", f"root={images}/old", code=USAGE, call=run).stderr
+    assert said.startswith(f"keelboot: --image root={images}/old: this class was given before")
+    assert not (images / "x.keel").exists()
+
+
+def test_an_option_still_wins_over_the_image_of_a_recipe(images):
+    (images / "r.ini").write_text("[image.root]\nfile=none\nfilesystem=ext4\n")
+    create(images, images / "r.ini")
 
 
 def refused_with(code):

@@ -249,12 +249,19 @@ const char *bundle_spec_image_option(struct bundle_spec *s, const char *value)
 {
 	char name[MANIFEST_STR_MAX], path[BUNDLE_SPEC_PATH], *fs, *size;
 	const char *eq = strchr(value, '='), *wrong = NULL;
+	unsigned i;
 
 	if (eq == NULL || eq == value || eq - value >= (ptrdiff_t)sizeof(name) ||
 	    strlen(eq + 1) >= sizeof(path))
 		return "expected CLASS=FILE or CLASS=FILE,fs=TYPE, such as root=rootfs.ext4";
 	snprintf(name, sizeof(name), "%.*s", (int)(eq - value), value);
 	snprintf(path, sizeof(path), "%s", eq + 1);
+	wrong = find_or_add_image(s, name, &i);
+	if (wrong == NULL && (s->given >> i & 1) != 0)
+		wrong = "this class was given before: each image needs one of its own";
+	if (wrong != NULL)
+		return wrong;
+	s->given |= 1u << i;
 	fs = cut_option(path, ",fs=");
 	size = cut_option(path, ",size=");
 	if (fs == NULL)

@@ -23,6 +23,8 @@ struct bundle_spec {
 	struct manifest m;
 	/* or a folder */
 	char file[MANIFEST_IMAGES_MAX][BUNDLE_SPEC_PATH];
+	/* bit i: --image gave that one */
+	unsigned given;
 	/* of what is made of a folder; 0: as it needs */
 	uint64_t size[MANIFEST_IMAGES_MAX];
 	/* older images or bundles, from which deltas are made; whether whole images are there, too

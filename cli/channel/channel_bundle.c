@@ -37,6 +37,20 @@ static enum kb_err set_address(struct channel_release *r, const char *path)
 	return KB_EINVAL;
 }
 
+/* It is another file once it is signed, of another SHA-256. */
+static enum kb_err check_signed(const struct bundle_open *b)
+{
+	struct keyring_entry e;
+	size_t pos = 0;
+
+	while (keyring_next(b->r.sig, b->r.h.sig_cap, &pos, &e) == KB_OK)
+		if (e.tag == KEYRING_TAG_SIGNATURE)
+			return KB_OK;
+	log_err("%s: not signed, so no device installs it, and signing it makes another file of it; first: keelboot bundle sign %s --key FILE",
+		b->path, b->path);
+	return KB_EINVAL;
+}
+
 static enum kb_err take_bundle(struct channel_release *r, struct bundle_open *b)
 {
 	const struct manifest *m = &b->r.m;
@@ -66,6 +80,8 @@ enum kb_err channel_bundle_read(struct channel_release *r, const char *path)
 	bundle_open_init(&b, "inspect", "");
 	b.path = path;
 	err = bundle_open_file(&b);
+	if (err == KB_OK)
+		err = check_signed(&b);
 	if (err == KB_OK)
 		err = take_bundle(r, &b);
 	bundle_open_close(&b);

@@ -50,6 +50,8 @@ enum kb_err state_init_make(struct state *s, const struct state_init *in)
 	if (in->slots < 1 || in->slots > STATE_SLOTS_MAX || (in->good & in->trial) != 0 ||
 	    ((in->good | in->trial) >> in->slots) != 0)
 		return KB_EINVAL;
+	if (in->known && in->release.sequence < in->floor)
+		return KB_EINVAL;
 	state_init(s, in->slots);
 	for (unsigned i = 0; i < in->slots; i++) {
 		bool good = in->good >> i & 1;
@@ -258,11 +260,17 @@ static enum kb_err write_manifests(struct device *d, const struct init_args *in)
 	return err;
 }
 
-/* The first slot that makes it impossible. */
-static void report_slots(const struct state_init *in)
+/* The first thing that makes it impossible. */
+static void report_impossible(const struct state_init *in)
 {
 	unsigned both = in->good & in->trial, all = in->good | in->trial, i = 0;
 
+	if (in->known && in->release.sequence < in->floor) {
+		log_err("--floor %" PRIu64 ": above the sequence %" PRIu64
+			" of what is in the slots, which this device would refuse",
+			in->floor, in->release.sequence);
+		return;
+	}
 	while (both != 0 && i < STATE_SLOTS_MAX && !(both >> i & 1))
 		i++;
 	if (both != 0) {
@@ -283,7 +291,7 @@ static enum kb_err write_state(struct device *d, const struct init_args *in)
 	TRY(may_overwrite(d, in->in.force));
 	err = state_init_make(&d->state, &in->in);
 	if (err != KB_OK) {
-		report_slots(&in->in);
+		report_impossible(&in->in);
 		return err;
 	}
 	err = write_manifests(d, in);

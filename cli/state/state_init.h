@@ -25,5 +25,5 @@ struct state_init {
 int state_init_cmd(struct args *a, struct device_options *o);
 
 /* The state that in describes. PURE. KB_EINVAL, which it has not reported: a slot that there is
- * not, or one that is named as both; no slots. */
+ * not, or one that is named as both; no slots; a release below the floor. */
 enum kb_err state_init_make(struct state *s, const struct state_init *in) KB_MUST_CHECK;

@@ -109,6 +109,19 @@ def test_what_cannot_be_read_is_said(stable, publish, tmp_path):
     run("channel", "create", "--name", "x", "-o", tmp_path / "x.json", large, code=VERIFY)
 
 
+def test_a_bundle_that_nobody_signed_is_offered_to_no_device(tmp_path):
+    """Signed later it is another file, whose SHA-256 no channel names: all devices would refuse it."""
+    image, naked, out = (tmp_path / name for name in ("root.img", "naked.keel", "x.json"))
+    image.write_bytes(bytes(1 << 16))
+    run("bundle", "create", "-o", naked, "--compatible", "acme-box", "--version", "2.0", "--sequence", 20, "--image",
+        f"root={image}", code=OK)
+    said = run("channel", "create", "--name", "x", "-o", out, naked, code=FAILURE).stderr
+    assert f"first: keelboot bundle sign {naked} --key FILE" in said and not out.exists()
+    run("key", "generate", "-o", tmp_path / "k", code=OK)
+    run("bundle", "sign", naked, "--key", tmp_path / "k.key", code=OK)
+    run("channel", "create", "--name", "x", "-o", out, naked, code=OK)
+
+
 def test_a_name_that_is_no_address_wants_one(bundle, tmp_path):
     words = ("channel", "create", "--name", "x", "-o", tmp_path / "x.json")
     for letter in ' "#%:<>?[\\]^`{|}':

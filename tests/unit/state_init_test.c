@@ -55,6 +55,20 @@ TEST(the_first_boot_takes_the_slot_named_first)
 	EQUAL((list.n, 2), (list.c[0].slot, 1), (choose_fallback(&s, 3), 0));
 }
 
+TEST(a_first_state_is_not_below_its_floor)
+{
+	struct state_init in = { .slots = 2, .good = 3, .first = 0, .floor = 9, .known = true };
+	static struct state s;
+
+	in.release.sequence = 8;
+	FAILS(state_init_make(&s, &in), KB_EINVAL);
+	in.release.sequence = 9;
+	OK(state_init_make(&s, &in));
+	in.known = false; /* what is in the slots is not known */
+	in.release.sequence = 0;
+	OK(state_init_make(&s, &in));
+}
+
 TEST(impossible_states_are_refused)
 {
 	static const struct state_init wrong[] = {
