@@ -60,6 +60,8 @@ static void save_file(const char *name, const struct text *t)
 
 static void write_devices(const struct boot *b, struct text *t)
 {
+	const char *word = pairs_look_word(b);
+
 	t->len = 0;
 	put_text(t, "disk %s\n", b->dev.disk);
 	put_text(t, "diskid %s\n", b->dev.diskid);
@@ -70,11 +72,9 @@ static void write_devices(const struct boot *b, struct text *t)
 	if (b->dev.data[0] != '\0')
 		put_text(t, "data %s\n", b->dev.data);
 	if (b->pairs.asked)
-		put_text(t, "loader %s %s\npair %c%s\n", conf_loader_word(b->conf.loader),
+		put_text(t, "loader %s %s\npair %c%s%s\n", conf_loader_word(b->conf.loader),
 			 b->pairs.where, state_slot_letter(b->pairs.running),
-			 b->pairs.other_store		  ? " other-store"
-			 : pairs_look_why_deaf(b) != NULL ? " unsaved"
-							  : "");
+			 word[0] != '\0' ? " " : "", word);
 	for (unsigned i = 0; i < b->conf.nslots; i++) {
 		for (unsigned c = 0; c < b->conf.slot[i].nclasses; c++) {
 			if (b->dev.slot[i].part[c][0] != '\0')

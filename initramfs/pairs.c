@@ -331,13 +331,13 @@ bool pairs_secure(struct boot *b, enum plan_mode mode)
 		log_err("update: skipped: %s, so it would start no other kernel", why);
 		return false;
 	}
-	/* where its files are */
 	if (has_files(b))
-		hardware_need_type(b, "vfat");
+		hardware_need_type(b, "vfat"); /* where its files are */
 	is_read = pairs_ask(b, &is) == KB_OK;
 	mountable &= ~(unsigned)b->attempt.no_fallback;
 	preset = pair_safe_preset(&b->rec.s, (choose_mask)mountable, mode, is.preset, p->running);
-	if (is_read && preset == is.preset && is.once == STATE_NONE)
+	if (is_read && preset == is.preset && is.once == STATE_NONE &&
+	    (plan_is_rescue(mode) || !pairs_look_is_unheard(b)))
 		return true;
 	if (set_preset(b, preset)) {
 		if (p->lost)

@@ -32,6 +32,8 @@ struct pairs {
 	const char *no_base;
 	/* the loader heard what it waits for; or an answer failed, and may have come through */
 	bool answered, unheard;
+	/* its store could not be read when it was asked last; or not be written */
+	bool unread, unwritten;
 	/* the loader counted a start, of which the store that init has does not know */
 	bool other_store;
 	/* it named no preset then: its store was lost, or never written */

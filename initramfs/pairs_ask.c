@@ -37,12 +37,21 @@ static enum kb_err run_loader(struct boot *b, const char *verb, const char *slot
 	return err;
 }
 
+/* What can be written was read first. */
+static enum kb_err note_write(struct boot *b, enum kb_err err)
+{
+	b->pairs.unwritten = err != KB_OK;
+	if (err == KB_OK)
+		b->pairs.unread = false;
+	return err;
+}
+
 static enum kb_err run_with_slot(struct boot *b, const char *verb, int slot)
 {
 	const char letter[2] = { state_slot_letter(slot), '\0' };
 	struct child_said said;
 
-	return run_loader(b, verb, letter, &said);
+	return note_write(b, run_loader(b, verb, letter, &said));
 }
 
 /* What stands behind the word: "a", or "-" for none. NULL: another word. */
@@ -78,8 +87,10 @@ static enum kb_err ask_store(struct boot *b, const char *verb, struct pairs_answ
 enum kb_err pairs_ask(struct boot *b, struct pairs_answer *is)
 {
 	bool counted;
+	enum kb_err err = ask_store(b, "get", is, &counted);
 
-	return ask_store(b, "get", is, &counted);
+	b->pairs.unread = err != KB_OK;
+	return err;
 }
 
 /* It starts what it did before it was asked, which is not this slot's. */
@@ -94,19 +105,22 @@ static bool starts_as_before(struct boot *b, int slot)
 enum kb_err pairs_ask_once(struct boot *b, int slot, struct child_said *said)
 {
 	const char letter[2] = { state_slot_letter(slot), '\0' };
-	enum kb_err err = run_loader(b, "once", letter, said);
+	enum kb_err err = note_write(b, run_loader(b, "once", letter, said));
 
 	return err == KB_EPERM && !starts_as_before(b, slot) ? KB_EIO : err;
 }
 
 enum kb_err pairs_ask_preset(struct boot *b, int slot)
 {
-	return run_with_slot(b, "default", slot);
+	enum kb_err err = run_with_slot(b, "default", slot);
+
+	b->pairs.answered = b->pairs.answered || err == KB_OK;
+	return err;
 }
 
 enum kb_err pairs_ask_came_up(struct boot *b, struct pairs_answer *is, bool *counted)
 {
-	return ask_store(b, "came-up", is, counted);
+	return note_write(b, ask_store(b, "came-up", is, counted));
 }
 
 int pairs_ask_booted(struct boot *b, enum cmdline_start *start)

@@ -24,7 +24,7 @@ enum kb_err pairs_ask(struct boot *b, struct pairs_answer *is) KB_MUST_CHECK;
  * once. After any other error it may be. said: why. */
 enum kb_err pairs_ask_once(struct boot *b, int slot, struct child_said *said) KB_MUST_CHECK;
 
-/* It is started from now on, and no other one once. */
+/* It is started from now on, and no other one once. Its starts count anew, so that is an answer. */
 enum kb_err pairs_ask_preset(struct boot *b, int slot) KB_MUST_CHECK;
 
 /* The preset's kernel came up: its starts count anew. counted: the store had counted one. */

@@ -18,6 +18,14 @@ static bool lacks_partition(const struct boot *b, int slot)
 	return needs && pairs_partition(b, (unsigned)slot)[0] == '\0';
 }
 
+bool pairs_look_is_unheard(const struct boot *b)
+{
+	bool waits = b->cmd.start == CMDLINE_START_COUNTED || b->cmd.start == CMDLINE_START_INSTEAD;
+
+	return b->conf.loader != CONF_LOADER_KEXEC && !b->pairs.unasked &&
+	       b->pairs.running != STATE_NONE && waits && !b->pairs.answered;
+}
+
 const char *pairs_look_why_deaf(const struct boot *b)
 {
 	if (b->conf.loader == CONF_LOADER_KEXEC)
@@ -26,6 +34,18 @@ const char *pairs_look_why_deaf(const struct boot *b)
 		return "the boot loader has another store";
 	return b->cmd.start == CMDLINE_START_UNSAVED ? "the boot loader cannot write its store"
 						     : NULL;
+}
+
+const char *pairs_look_word(const struct boot *b)
+{
+	if (b->conf.loader == CONF_LOADER_KEXEC)
+		return "";
+	if (b->pairs.other_store)
+		return PAIR_OTHER_STORE;
+	if (b->cmd.start == CMDLINE_START_UNSAVED)
+		return PAIR_UNSAVED;
+	return pairs_look_is_unheard(b) || b->pairs.unread || b->pairs.unwritten ? PAIR_UNHEARD
+										 : "";
 }
 
 static bool may_be_anybodys(const struct boot *b, int slot)
@@ -64,10 +84,15 @@ enum kb_err pairs_look(struct boot *b, int slot, char *reason)
 	}
 	if (b->conf.loader == CONF_LOADER_KEXEC)
 		return KB_OK;
-	if (pairs_ask(b, &is) == KB_OK) {
-		b->pairs.preset = is.preset;
-		return KB_OK;
+	if (pairs_ask(b, &is) != KB_OK) {
+		snprintf(reason, STATE_STR_MAX + 1,
+			 "the boot loader cannot be asked for its kernel");
+		return KB_ENODEV;
 	}
-	snprintf(reason, STATE_STR_MAX + 1, "the boot loader cannot be asked for its kernel");
-	return KB_ENODEV;
+	b->pairs.preset = is.preset;
+	/* It can be read, and was not written when that was due. */
+	if (!pairs_look_is_unheard(b))
+		return KB_OK;
+	snprintf(reason, STATE_STR_MAX + 1, "the boot loader does not hear init");
+	return KB_EIO;
 }

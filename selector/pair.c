@@ -39,5 +39,11 @@ const char *pair_why_untried(const char *words)
 		return "the kernel of no slot can be started here";
 	if (pair_has_word(words, PAIR_UNCHECKED))
 		return "with verify-slot=always, a slot's kernel in a partition (boot=) is never started";
+	if (pair_has_word(words, PAIR_UNSAVED))
+		return "the boot loader could not write its store at this start";
+	if (pair_has_word(words, PAIR_OTHER_STORE))
+		return "the boot loader counted this start in another store";
+	if (pair_has_word(words, PAIR_UNHEARD))
+		return "the initramfs could not reach the boot loader's store at this start";
 	return NULL;
 }

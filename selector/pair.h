@@ -17,6 +17,13 @@
 #define PAIR_UNCHECKED "unchecked" /* that of a slot is not, since nothing checks it */
 #define PAIR_UNNAMED   "unnamed"   /* nobody says whose kernel runs; it lasts until a reset */
 
+/* With a loader, there behind the slot whose pair runs. Init asks it for no other one then, and
+ * installs nothing; the command installs nothing either, and warns of what it stages: a restart may
+ * mend it. */
+#define PAIR_UNSAVED	 "unsaved"     /* the loader says that it cannot write its store */
+#define PAIR_OTHER_STORE "other-store" /* it counted this start in another one than init has */
+#define PAIR_UNHEARD	 "unheard"     /* init could not read its store, write it or answer it */
+
 /* The attempt under way was handed to its slot's own pair, and that one runs: it goes on. */
 bool pair_arrived(const struct state *s, int running);
 

@@ -129,6 +129,93 @@ def test_nothing_is_installed_where_the_loader_cannot_write_its_store(grub, fact
     assert (grub.dev.state.read_bytes(), grub.dev.slots["b"].read_bytes()) == before
 
 
+def test_nothing_is_installed_where_init_could_not_reach_the_store(grub, factory):
+    """The command can: it may be another disk's, or a file that the initramfs has no driver for."""
+    grub.runs("a unheard")
+    before = grub.dev.state.read_bytes(), grub.dev.slots["b"].read_bytes()
+    said = grub.dev("install", factory("2.0", 20), code=FAILURE).stderr
+    assert "the initramfs could not reach the boot loader's store at this start, so it would start no other" in said
+    assert (grub.dev.state.read_bytes(), grub.dev.slots["b"].read_bytes()) == before
+
+
+# What the boot left, and why it would try nothing that is installed.
+UNTRIED = [("a unsaved", "the boot loader could not write its store at this start"),
+           ("a other-store", "the boot loader counted this start in another store"),
+           ("a unheard", "the initramfs could not reach the boot loader's store at this start"),
+           ("-", "nobody says whose kernel runs")]
+
+
+@pytest.fixture(name="paired")
+def make_paired(grub):
+    """Each slot has a partition for its kernel."""
+    options = grub.dev.options()
+    for slot in "ab":
+        (grub.dev.path / f"boot-{slot}.img").write_bytes(bytes(1 << 16))
+        options += ["--slot", f"{slot}:boot={grub.dev.path}/boot-{slot}.img"]
+    grub.dev.options = lambda: options
+    grub.dev.configure("".join(f"[slot.{slot}]\nroot=PARTLABEL=root-{slot}\nboot=PARTLABEL=boot-{slot}\n"
+                               for slot in "ab") + "[loader]\nkind=grub\nenvironment=PARTLABEL=grubenv\n")
+    return grub
+
+
+@pytest.fixture(name="release")
+def make_release(paired, factory):
+    """A bundle with a root and a kernel."""
+    out, image = paired.dev.path / "2.0.keel", paired.dev.path / "image"
+    image.write_bytes(bytes(1 << 16))
+    run("bundle", "create", "-o", out, "--compatible", "test-board", "--version", "2.0", "--sequence", 20, "--image",
+        f"root={image}", "--image", f"boot={image}", "--key", factory.public.with_suffix(".key"), code=OK)
+    return out
+
+
+@pytest.mark.parametrize("pair, why", UNTRIED)
+def test_what_is_staged_is_promised_to_no_boot_that_cannot_try_it(paired, release, pair, why):
+    """A restart may mend that, so it is staged."""
+    paired.runs(pair)
+    said = paired.dev("stage", release)
+    assert said.stdout == "2.0 is staged.\n"
+    assert f"{why}: while that lasts, no boot installs 2.0; keelboot doctor says more" in said.stderr
+    staged = paired.dev.json("status")["staged"]
+    assert (staged["next"], staged["why"], staged["lasting"]) == ("skip", why, False)
+    assert f"Next boot: skips the staged update ({why}); uses" in paired.dev("status").stdout
+
+
+def test_what_a_healthy_loader_starts_is_promised(paired, release):
+    paired.runs("a")
+    said = paired.dev("stage", release)
+    assert said.stdout == "2.0 is staged; the next boot installs it.\n" and "while that lasts" not in said.stderr
+    assert paired.dev.json("status")["staged"]["next"] == "install"
+
+
+def test_without_kernels_of_their_own_any_slot_takes_what_is_staged(grub, factory):
+    """[loader] is set, and no slot has boot=: init asks no loader, and installs."""
+    grub.runs("-")
+    grub.dev("stage", factory("2.0", 20))
+    assert grub.dev.json("status")["staged"]["next"] == "install"
+
+
+def test_an_initramfs_that_lost_its_loader_tries_nothing(paired, release):
+    (paired.dev.run / "devices").write_text("disk /dev/vda\nloader none \npair a\n")
+    said = paired.dev("stage", release)
+    assert "the initramfs does not know its boot loader: while that lasts" in said.stderr
+    said = paired.dev("install", release, code=FAILURE)
+    assert "the initramfs does not know its boot loader, so it would start no other kernel" in said.stderr
+
+
+@pytest.mark.parametrize("pair, why", UNTRIED)
+def test_a_slot_whose_kernel_is_not_started_is_not_promised(paired, pair, why):
+    paired.dev.init("--force", "--good", "a", "--good", "b", "--version", "1.0", "--sequence", 10, runs="a")
+    paired.runs(pair)
+    for _ in range(2):
+        assert f"{why}: while that lasts, the kernel of slot b is not started" in paired.dev("switch", "b").stderr
+    assert f"Next boot: slot b (1.0), if its kernel can be started ({why})." in paired.dev("status").stdout
+    assert "while that lasts" not in paired.dev("switch", "a").stderr
+    assert "if its kernel" not in paired.dev("status").stdout
+    paired.runs("a")
+    assert "while that lasts" not in paired.dev("switch", "b").stderr
+    assert "Next boot: slot b (1.0).\n" in paired.dev("status").stdout
+
+
 def test_nothing_is_installed_where_nobody_knows_whose_kernel_runs(grub, factory):
     grub.runs("-")
     said = grub.dev("install", factory("2.0", 20), code=FAILURE).stderr
@@ -221,6 +308,30 @@ def test_doctor_wants_starts_to_be_counted(board):
     board.dev.configure("[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n[loader]\nkind=uefi\n")
     assert ("warning", "loader-uncounted") in board.findings()
     assert told(board, "loader-uncounted")[0].startswith("the firmware counts no starts")
+
+
+def test_doctor_names_a_store_that_the_initramfs_cannot_reach(board):
+    board.grub.runs("a unheard")
+    assert ("error", "loader-store") in board.findings()
+    assert told(board, "loader-store") == [
+        "the initramfs could not reach the boot loader's store at this start: no release is tried or installed"]
+    assert falls_back(board) is False
+    board.grub.runs("a")
+    assert falls_back(board) is True
+
+
+def falls_back(board):
+    return json.loads(board.doctor("--json").stdout)["loader"]["falls_back"]
+
+
+def test_doctor_believes_what_the_boot_warned_of(board):
+    """What it was may last, and doctor cannot know: an older initramfs says no more."""
+    assert falls_back(board) is True
+    board.boot(warnings=[{"id": "loader", "text": "boot loader: it counts the starts of this kernel, and does not hear"}])
+    assert falls_back(board) is None
+    assert ("warning", "boot-warned") in board.findings()
+    board.boot(warnings=[{"id": "command-line", "text": "keelboot.x is unknown"}])
+    assert falls_back(board) is True
 
 
 def test_doctor_reads_the_loaders_store(board):
@@ -555,6 +666,16 @@ def make_barebox(board):
 
 def test_doctor_says_nothing_of_a_healthy_barebox(barebox):
     assert barebox.findings() == []
+
+
+def test_doctor_names_a_barebox_that_notes_no_start(barebox):
+    """What keeps the command from an install is an error, of each kind of loader."""
+    barebox.runs("a unsaved")
+    assert barebox.findings() == [("error", "loader-store")]
+    barebox.board.dev("switch", "a")
+    assert "while that lasts" not in barebox.board.dev("switch", "b").stderr   # it goes by priorities
+    barebox.runs("a unheard")
+    assert "while that lasts" in barebox.board.dev("switch", "b").stderr
 
 
 def test_doctor_names_starts_that_were_not_answered(barebox):

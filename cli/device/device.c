@@ -78,10 +78,9 @@ static void take_device_line(struct device *d, const char *line)
 		return;
 	if (strncmp(line, "pair ", 5) == 0) {
 		d->pair = letter_slot(line[5]);
-		if (d->pair == STATE_NONE)
-			return;
-		d->loader_unsaved = strcmp(line + 6, " unsaved") == 0;
-		d->loader_other_store = strcmp(line + 6, " other-store") == 0;
+		if (d->pair != STATE_NONE && line[6] == ' ')
+			snprintf(d->pair_word, sizeof(d->pair_word), "%s", line + 7);
+		return;
 	}
 	if (d->nparts < DEVICE_PARTS_MAX &&
 	    sscanf(line, "slot %c %31s %511[^\n]", &slot, p->cls, p->path) == 3 &&

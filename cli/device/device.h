@@ -65,9 +65,8 @@ struct device {
 	 * where init saw none */
 	int pair;
 	char loader[DEVICE_PATH_MAX];
-	/* when it started that one, it could not write its store; or it counted that in another one
-	 */
-	bool loader_unsaved, loader_other_store;
+	/* why it starts no other one: a word of selector/pair.h, or "" */
+	char pair_word[16];
 	/* the data partition; "" when init did not see it */
 	char data_path[DEVICE_PATH_MAX];
 	unsigned nparts;

@@ -79,9 +79,52 @@ bool device_loader_is_first(const struct device *d)
 	return device_loader_is_kexec(d) && d->pair == STATE_NONE && !device_loader_is_unnamed(d);
 }
 
+bool device_loader_has_pairs(const struct conf *c)
+{
+	for (unsigned i = 0; i < c->nslots; i++)
+		if (conf_slot_part(c, i, PAIR_CLASS) != NULL)
+			return true;
+	return false;
+}
+
+/* Init's system.conf was lost: slots have kernels, and nobody says what starts them. */
+static bool is_loader_unknown(const struct device *d)
+{
+	const char *word = conf_loader_word(CONF_LOADER_NONE);
+	size_t len = strcspn(d->loader, " ");
+
+	return len == strlen(word) && strncmp(d->loader, word, len) == 0;
+}
+
 const char *device_loader_why_untried(const struct device *d)
 {
-	return pair_why_untried(words_of(d));
+	if (d->loader[0] == '\0' || device_loader_is_kexec(d))
+		return pair_why_untried(words_of(d));
+	if (is_loader_unknown(d))
+		return "the initramfs does not know its boot loader";
+	/* Without pairs, any kernel boots any slot. */
+	if (d->pair == STATE_NONE)
+		return device_loader_has_pairs(&d->conf) ? "nobody says whose kernel runs" : NULL;
+	return pair_why_untried(d->pair_word);
+}
+
+/* Of barebox, what Linux writes counts for a good slot, whether it notes its starts or not. */
+static bool is_started_anyway(const struct device *d, int slot)
+{
+	bool good = d->state.slot[slot].st == STATE_GOOD;
+
+	if (device_loader_is_kexec(d))
+		return good;
+	return good && d->conf.loader == CONF_LOADER_BAREBOX && d->pair != STATE_NONE &&
+	       strcmp(d->pair_word, PAIR_UNHEARD) != 0;
+}
+
+const char *device_loader_why_unstarted(const struct device *d, int slot)
+{
+	if (slot == d->pair || (d->pair == STATE_NONE && slot == d->booted) ||
+	    is_started_anyway(d, slot))
+		return NULL;
+	return device_loader_why_untried(d);
 }
 
 enum kb_err device_loader_read(const struct device *d, const char *root,
@@ -166,6 +209,7 @@ static enum kb_err secure_kexec(const struct device *d)
 
 enum kb_err device_loader_secure(const struct device *d)
 {
+	const char *why = device_loader_why_untried(d);
 	struct asked a;
 	int preset;
 
@@ -178,13 +222,11 @@ enum kb_err device_loader_secure(const struct device *d)
 		log_err("install: whose kernel runs is not known, and it might be overwritten: keelboot doctor says why");
 		return KB_ENODEV;
 	}
-	if (d->loader_unsaved) {
-		log_err("install: the boot loader could not write its store at this start, so it would start no other kernel: mend that, and restart (keelboot doctor)");
-		return KB_EIO;
-	}
-	if (d->loader_other_store) {
-		log_err("install: the boot loader counted this start in another store than %s, so it would start no other kernel: mend that, and restart (keelboot doctor)",
-			d->loader);
+	if (why != NULL) {
+		bool other = strcmp(d->pair_word, PAIR_OTHER_STORE) == 0;
+
+		log_err("install: %s%s%s, so it would start no other kernel: mend that, and restart (keelboot doctor)",
+			why, other ? " than " : "", other ? d->loader : "");
 		return KB_EIO;
 	}
 	TRY(read_store(&a, d));

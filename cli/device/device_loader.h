@@ -15,8 +15,18 @@ bool device_loader_is_unnamed(const struct device *d);
 /* The first kernel runs a slot itself. */
 bool device_loader_is_first(const struct device *d);
 
-/* Why no boot of this device tries a release, so that none installs any; NULL: one may. */
+/* A slot of it has a kernel of its own. */
+bool device_loader_has_pairs(const struct conf *c);
+
+/*
+ * Why no boot of this device tries a release, so that none installs any; NULL: one may. By kexec
+ * that lasts. With a loader a restart may mend it, and then that boot does install.
+ */
 const char *device_loader_why_untried(const struct device *d);
+
+/* The same of the slot's own kernel, for one that is there and was chosen; NULL: that may start, or
+ * runs. The state was read. */
+const char *device_loader_why_unstarted(const struct device *d, int slot);
 
 struct device_loader_is {
 	/* slots, or STATE_NONE */

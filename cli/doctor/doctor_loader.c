@@ -3,20 +3,14 @@
 #include "cli/device/device_loader.h"
 #include "cli/doctor/doctor_checks.h"
 #include "cli/doctor/doctor_config.h"
+#include "cli/state/boot_json.h"
 
+#include "lib/util.h"
 #include "selector/measured.h"
 #include "selector/pair.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static bool has_pair(const struct conf *c)
-{
-	for (unsigned i = 0; i < c->nslots; i++)
-		if (conf_slot_part(c, i, PAIR_CLASS) != NULL)
-			return true;
-	return false;
-}
 
 /* By itself, without panic=. Only of the one that runs is it known. */
 static bool is_built_to_restart(const struct doctor *doc)
@@ -56,7 +50,7 @@ static void check_count(struct doctor *doc)
 			doc, DOCTOR_ERROR, "loader-unsaved",
 			"see what the boot loader prints at its start: is its medium write-protected, or its file missing?",
 			"the boot loader cannot write its store: a trial of a kernel is never started");
-	else if (doc->d->loader_other_store)
+	else if (strcmp(doc->d->pair_word, PAIR_OTHER_STORE) == 0)
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-store",
 			"name the store that the boot loader has, in fw_env.config or [loader] environment=, in the initramfs too; after a kexec, restart",
@@ -227,11 +221,56 @@ static bool has_finding(const struct doctor *doc, const char *id, enum doctor_se
 	return false;
 }
 
+static bool is_said(const struct doctor *doc)
+{
+	static const char *const of_others[] = { "loader-unsaved", "loader-unused", "loader-kexec",
+						 "loader-unchecked" };
+	bool said = has_finding(doc, "loader-store", DOCTOR_ERROR);
+
+	/* These say nothing of a store that the initramfs cannot reach. */
+	for (size_t i = 0; i < KB_ARRAY_LEN(of_others); i++)
+		said = said || (strcmp(doc->d->pair_word, PAIR_UNHEARD) != 0 &&
+				has_finding(doc, of_others[i], DOCTOR_ERROR));
+	return said;
+}
+
+/* What keeps the command from an install is an error here, whatever else was looked at. */
+static void check_tried(struct doctor *doc)
+{
+	const char *why = doc->d->run_found ? device_loader_why_untried(doc->d) : NULL;
+
+	if (why == NULL || is_said(doc))
+		return;
+	if (device_loader_is_kexec(doc->d))
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-kexec",
+			"see what the boot warned of, and system.conf in the first kernel's initramfs (docs/KERNEL.md)",
+			"%s: no release is tried", why);
+	else
+		doctor_report(
+			doc, DOCTOR_ERROR, "loader-store",
+			"dmesg | grep keelboot says why; see that the initramfs has this system.conf and fw_env.config, finds the store by that name, and can write it; then restart",
+			"%s: no release is tried or installed", why);
+}
+
+/* Some of it lasts, some has passed: only the text says which. */
+static bool has_boot_warned(const struct doctor *doc)
+{
+	json_object *list = boot_json_warnings(doc->st.boot);
+	size_t n = list != NULL ? json_object_array_length(list) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(boot_json_text(json_object_array_get_idx(list, i), "id"), "loader") == 0)
+			return true;
+	return false;
+}
+
 static enum doctor_known falls_back(const struct doctor *doc)
 {
 	if (doc->d->conf.loader == CONF_LOADER_NONE || has_finding(doc, "loader-", DOCTOR_ERROR))
 		return DOCTOR_NO;
-	if (!doc->d->run_found || has_finding(doc, "loader-script-", DOCTOR_NOTE))
+	if (!doc->d->run_found || has_finding(doc, "loader-script-", DOCTOR_NOTE) ||
+	    has_boot_warned(doc))
 		return DOCTOR_UNKNOWN;
 	return DOCTOR_YES;
 }
@@ -275,7 +314,7 @@ static void look_at_its_own(struct doctor *doc)
 /* Keelboot asks no boot loader. Without pairs there is no kernel to fall back to. */
 static void check_none(struct doctor *doc)
 {
-	if (has_pair(&doc->d->conf))
+	if (device_loader_has_pairs(&doc->d->conf))
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-none",
 			"name it in [loader] kind= of system.conf, here and in the initramfs",
@@ -331,5 +370,6 @@ static void look_at_loader(struct doctor *doc)
 void doctor_loader(struct doctor *doc)
 {
 	look_at_loader(doc);
+	check_tried(doc);
 	say_facts(doc);
 }

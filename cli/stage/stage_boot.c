@@ -26,16 +26,19 @@ enum kb_err stage_boot_finds(const struct device *d)
 	return KB_ENOENT;
 }
 
-/* By kexec. That the first kernel runs a slot may be that slot's fault, and this release mend it.
- */
+/* By kexec, that the first kernel runs a slot may be that slot's fault, and this release mend it. A
+ * boot loader may be mended by a restart. */
 enum kb_err stage_boot_tries(struct reader *r, const struct device *d, const char *name)
 {
 	const char *why = device_loader_why_untried(d);
 
-	if (why != NULL)
+	if (why != NULL && device_loader_is_kexec(d))
 		return output_fail(r->why, sizeof(r->why), name, KB_ENODEV,
 				   "%s, so no boot would install it: keelboot doctor says why",
 				   why);
+	if (why != NULL)
+		log_warn("%s: while that lasts, no boot installs %s; keelboot doctor says more",
+			 why, r->release.version);
 	if (device_loader_is_unnamed(d))
 		log_warn(
 			"kexec started this kernel, and nobody says whose it is: %s waits until a reset starts the first kernel",
@@ -45,4 +48,9 @@ enum kb_err stage_boot_tries(struct reader *r, const struct device *d, const cha
 			"slot %c runs with the first kernel: if that can start no other, %s is not tried; keelboot doctor says more",
 			state_slot_letter(d->booted), r->release.version);
 	return KB_OK;
+}
+
+const char *stage_boot_promise(const struct device *d)
+{
+	return device_loader_why_untried(d) == NULL ? "; the next boot installs it" : "";
 }

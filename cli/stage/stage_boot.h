@@ -11,8 +11,11 @@
 enum kb_err stage_boot_finds(const struct device *d) KB_MUST_CHECK;
 
 /* KB_ENODEV: no boot installs it, since a slot's kernel cannot be started. Reported, as r->why
- * says. Where that is only not known, or lasts until a reset, there is a warning. name is for the
+ * says. Where that is only not known, or a restart may mend it, there is a warning. name is for the
  * messages.
  */
 enum kb_err stage_boot_tries(struct reader *r, const struct device *d,
 			     const char *name) KB_MUST_CHECK;
+
+/* What is said behind "is staged": nothing where the loader keeps boots from installing it. */
+const char *stage_boot_promise(const struct device *d);

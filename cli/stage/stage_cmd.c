@@ -350,7 +350,7 @@ static void print_staged_result(const struct job *job, enum kb_err err)
 
 	if (job->progress.mode != OUTPUT_PROGRESS_JSON) {
 		if (err == KB_OK)
-			printf("%s is staged; the next boot installs it.\n", job->release.version);
+			printf("%s is staged%s.\n", job->release.version, stage_boot_promise(&d));
 		return;
 	}
 	o = output_json_new();

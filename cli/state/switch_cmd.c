@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/device/device_loader.h"
 #include "cli/verbs.h"
 
 #include "lib/log.h"
@@ -111,12 +112,23 @@ static void warn_of_staged(const struct state *s)
 			"an update is staged, and is installed first; to prevent that: keelboot unstage");
 }
 
+static void warn_of_loader(const struct device *d, int slot)
+{
+	const char *why = device_loader_why_unstarted(d, slot);
+
+	if (why != NULL)
+		log_warn(
+			"%s: while that lasts, the kernel of slot %c is not started; keelboot doctor says more",
+			why, state_slot_letter(slot));
+}
+
 static void print_switched(const struct device *d, const struct switching *w, bool changed)
 {
 	const struct state *s = &d->state;
 	char text[80];
 
 	device_slot_text(s, w->slot, text, sizeof(text));
+	warn_of_loader(d, w->slot);
 	if (!changed) {
 		printf("The next boot already uses %s; nothing to change.\n", text);
 		warn_of_staged(s);

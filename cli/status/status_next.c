@@ -91,7 +91,8 @@ void status_next_text(const struct status *st)
 {
 	bool staged = st->d->state.staged.source != STATE_SRC_NONE;
 	bool depends = st->next_proven != st->next && st->next_proven != STATE_NONE;
-	char slot[80], then[80], once[160] = "", will[240];
+	char slot[80], then[80], once[320] = "", will[240];
+	const char *unstarted;
 
 	if (st->next == STATE_NONE) {
 		puts("Next boot: no slot can be booted.");
@@ -102,6 +103,10 @@ void status_next_text(const struct status *st)
 		device_slot_text(&st->d->state, st->next_proven, then, sizeof(then));
 		snprintf(once, sizeof(once), ", or %s once this boot has proved itself", then);
 	}
+	unstarted = device_loader_why_unstarted(st->d, st->next);
+	if (unstarted != NULL)
+		snprintf(once + strlen(once), sizeof(once) - strlen(once),
+			 ", if its kernel can be started (%s)", unstarted);
 	if (staged && print_staged_next(st, will, sizeof(will)))
 		printf("Next boot: %s %s%s.\n", will, slot, once);
 	else if (!st->d->run_found || depends || st->next != st->d->booted)

@@ -289,7 +289,7 @@ TEST(good_slot_whose_loader_cannot_be_read_boots_if_nothing_else_mounts)
 }
 
 /* Slot b is on trial, and an update is staged: the loader would start neither. */
-static void assert_asked_for_nothing(const char *cmdline, const char *came_up)
+static void assert_asked_for_no_trial(const char *cmdline)
 {
 	struct state s = machine_trial();
 
@@ -297,14 +297,19 @@ static void assert_asked_for_nothing(const char *cmdline, const char *came_up)
 	machine_put(s);
 	machine.cmdline = cmdline;
 	loader_obeys();
-	if (came_up != NULL)
-		loader_says("came-up", came_up, 0);
 	machine_child(apply(0, NULL));
 	machine_boots('a');
 	assert_absent(ASKS "once");
-	assert_absent(ASKS "default");
 	assert_absent("spawn " APPLY);
 	EQUAL((machine_get().slot[1].tries, STATE_TRIES), (machine_get().open, STATE_NONE));
+}
+
+static void assert_asked_for_nothing(const char *cmdline, const char *came_up)
+{
+	if (came_up != NULL)
+		loader_says("came-up", came_up, 0);
+	assert_asked_for_no_trial(cmdline);
+	assert_absent(ASKS "default");
 }
 
 /* It would start its preset, again and again, and the release would be rejected for that. */
@@ -385,6 +390,92 @@ TEST(once_that_the_loader_cannot_forget_keeps_no_rescue_from_a_repair)
 TEST(rescue_overwrites_no_pair_that_a_loader_without_a_store_starts_next)
 {
 	rescue_asks("default=b once=-\n");
+	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
+	assert_absent("spawn " APPLY);
+}
+
+/* It could be asked for nothing, so it would try nothing that is installed now. */
+static void boots_unheard(const char *cmdline)
+{
+	machine.cmdline = cmdline;
+	machine_boots('a');
+	devices_have("loader grub /dev/vda7\npair a unheard\n");
+}
+
+TEST(store_that_cannot_be_read_is_known_to_the_command)
+{
+	machine_put(machine_trial());
+	loader_says("get", "/dev/vda7: no environment block\n", 1);
+	boots_unheard("keelboot.pair=a\n");
+}
+
+TEST(store_that_takes_no_word_is_known_to_the_command)
+{
+	machine_put(machine_trial());
+	loader_says("get", "default=a once=-\n", 0);
+	loader_says("once", "/dev/vda7: the environment is full\n", 1);
+	boots_unheard("keelboot.pair=a\n");
+}
+
+TEST(preset_that_cannot_be_written_is_known_to_the_command)
+{
+	machine_put(machine_staged());
+	loader_says("get", "default=b once=-\n", 0);
+	loader_says("default", "/dev/vda7: read-only\n", 1);
+	machine_child(apply(0, NULL));
+	boots_unheard("keelboot.pair=a\n");
+}
+
+/* What is written before an install mends a block that was damaged. */
+TEST(store_that_is_made_anew_is_heard)
+{
+	machine_put(machine_staged());
+	loader_says("get", "/dev/vda7: no environment block\n", 1);
+	loader_says("default", "default=a once=-\n", 0);
+	machine_child(apply(2, NULL));
+	machine_boots('a');
+	assert_once("spawn " APPLY);
+	devices_have("pair a\n");
+}
+
+/* Its store can be read, and not be written: it would start no trial either. */
+TEST(loader_that_hears_no_answer_is_asked_for_no_trial)
+{
+	static const char *const starts_as[] = { "keelboot.pair=a,counted\n",
+						 "keelboot.pair=a,instead\n" };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(starts_as); i++) {
+		machine_anew();
+		has_pairs(starts_as[i]);
+		loader_says("came-up", "/dev/vda7: read-only\n", 1);
+		loader_says("default", "/dev/vda7: read-only\n", 1);
+		assert_asked_for_no_trial(starts_as[i]);
+		assert_true(os_sim_count(ASKS "default a") == 1 + i);
+		machine_told("\"reason\":\"b: the boot loader does not hear init\"");
+		devices_have("pair a unheard\n");
+	}
+}
+
+/* The same loader hears it later: that says as well that this kernel came up. */
+TEST(install_answers_a_loader_that_did_not_hear_init)
+{
+	machine.cmdline = "keelboot.pair=a,counted\n";
+	machine_put(machine_staged());
+	loader_says("came-up", "/dev/vda7: read-only\n", 1);
+	loader_says("get", "default=a once=-\n", 0);
+	loader_says("default", "default=a once=-\n", 0);
+	machine_child(apply(2, NULL));
+	machine_boots('a');
+	assert_order(ASKS "default a", "spawn " APPLY);
+	devices_have("pair a\n");
+}
+
+/* It is asked to forget what may be overwritten, and that fails. */
+TEST(rescue_overwrites_no_pair_that_a_loader_that_hears_nothing_starts_once)
+{
+	rescue_asks("default=a once=b\n");
+	machine.cmdline = "keelboot.pair=a,counted\n";
+	loader_says("came-up", "/dev/vda7: read-only\n", 1);
 	assert_int_equal(machine_boot(), OS_SIM_REBOOT);
 	assert_absent("spawn " APPLY);
 }
