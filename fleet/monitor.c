@@ -48,20 +48,35 @@ static void take_error(struct monitor_result *r, struct keelboot *kb)
 		snprintf(r->why, sizeof(r->why), "keelboot does not say why");
 }
 
-static void call(struct monitor *m, const char *const *words, int timeout_s,
-		 struct monitor_result *r, json_object **document)
+static void run_program(struct monitor *m, struct keelboot_program *p, struct monitor_result *r,
+			json_object **document)
 {
 	json_object *last = NULL;
-	const struct keelboot_program p = { .words = words,
-					    .take = document != NULL ? take_document : NULL,
-					    .data = &last,
-					    .timeout_s = timeout_s };
 
-	(void)keelboot_program_run(m->kb, &p, &r->code);
+	p->take = document != NULL ? take_document : NULL;
+	p->data = &last;
+	(void)keelboot_program_run(m->kb, p, &r->code);
 	if (r->code != 0)
 		take_error(r, m->kb);
 	if (document != NULL)
 		*document = last;
+}
+
+static void call(struct monitor *m, const char *const *words, int timeout_s,
+		 struct monitor_result *r, json_object **document)
+{
+	struct keelboot_program p = { .words = words, .timeout_s = timeout_s };
+
+	run_program(m, &p, r, document);
+}
+
+/* Of "bundle" and "channel": no option of the device stands before them. */
+static void call_inspect(struct monitor *m, const char *const *words, struct monitor_result *r,
+			 json_object **document)
+{
+	struct keelboot_program p = { .words = words, .bare = true, .timeout_s = ASK_TIMEOUT_S };
+
+	run_program(m, &p, r, document);
 }
 
 /* Of a reason, not where the file was. */
@@ -110,7 +125,7 @@ static void inspect(struct monitor *m, struct monitor_result *r, json_object **d
 	if (!open_bundle(m, &fd, path, r))
 		return;
 	snprintf(number, sizeof(number), "%u", m->conf->signatures_required);
-	call(m, words, ASK_TIMEOUT_S, r, document);
+	call_inspect(m, words, r, document);
 	drop_path(r, path);
 }
 
@@ -128,7 +143,7 @@ static void inspect_channel(struct monitor *m, struct monitor_result *r, json_ob
 		return;
 	snprintf(number, sizeof(number), "%u", m->conf->signatures_required);
 	name_open_file(path, fd);
-	call(m, words, ASK_TIMEOUT_S, r, document);
+	call_inspect(m, words, r, document);
 	drop_path(r, path);
 }
 

@@ -231,7 +231,7 @@ static bool make_argv(const struct keelboot *kb, const struct keelboot_program *
 {
 	size_t n = 1;
 
-	for (size_t i = 0; kb->options != NULL && kb->options[i] != NULL; i++) {
+	for (size_t i = 0; !p->bare && kb->options != NULL && kb->options[i] != NULL; i++) {
 		if (n == WORDS_MAX)
 			return false;
 		argv[n++] = kb->options[i];

@@ -4,12 +4,16 @@
 
 #include "libkeelboot/keelboot_internal.h"
 
+#include <stdbool.h>
+
 /* Another result than 0 ends the command. */
 typedef int (*keelboot_program_take)(void *data, json_object *document);
 
 struct keelboot_program {
 	/* behind the options; ends with NULL */
 	const char *const *words;
+	/* without these: a verb with verbs of its own refuses what stands in front of it */
+	bool bare;
 	/* Gets each JSON document that it prints, which is borrowed; NULL about once a second.
 	 * Without it, the output is dropped. */
 	keelboot_program_take take;

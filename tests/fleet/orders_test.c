@@ -189,6 +189,24 @@ TEST(a_link_or_a_pipe_in_the_place_of_the_bundle_is_not_opened)
 	end();
 }
 
+/* `keelboot --conf-root DIR bundle inspect` is refused: these verbs have verbs of their own. */
+TEST(a_file_is_inspected_without_the_options_of_the_device)
+{
+	static const char *const options[] = { "--conf-root", "/elsewhere", NULL };
+	char text[512];
+
+	begin();
+	snprintf(text, sizeof(text),
+		 "#!/bin/sh\n[ \"$1\" != bundle ] || [ \"$2\" != inspect ] || exec cat %s/inspect\n"
+		 "exit 3\n",
+		 home);
+	write_file("keelboot", text);
+	assert_int_equal(keelboot_set_options(m.kb, options), 0);
+	has_fetched(OURS);
+	assert_int_equal(order(MONITOR_INSPECT), 0);
+	end();
+}
+
 TEST(what_is_not_known_to_be_free_is_not_touched)
 {
 	begin();
