@@ -116,6 +116,7 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.device_known, a->device_known, sizeof(next.device_known));
 	next.device_boots = a->device_boots;
 	memcpy(next.device_boot, a->device_boot, sizeof(next.device_boot));
+	next.reached = a->reached;
 	next.pin = a->pin;
 	memcpy(next.rest, a->rest, sizeof(next.rest));
 	rest_keep(next.rest, KEPT);
@@ -211,6 +212,7 @@ static const struct field {
 	TEXT("device_known", device_known),
 	NUMBER("device_boots", device_boots),
 	TEXT("device_boot", device_boot),
+	NUMBER("device_reached", reached),
 	NUMBER("device_pin", pin),
 };
 

@@ -156,6 +156,9 @@ struct action {
 	/* in how many boots a contact went well, and the last of them */
 	uint64_t device_boots;
 	char device_boot[ACTION_BOOT_LEN + 1];
+	/* when the server was reached last, in seconds since 1970, as far as that was known when
+	 * the record was written; 0: not known */
+	uint64_t reached;
 	/* of a PIN that a token refused (token_mark()); 0: none */
 	uint64_t pin;
 	/* keys of a newer program; those of the device outlive an action, as device_boots does */

@@ -40,8 +40,7 @@ static bool stays_staged(const struct contact *c, const char *release)
 
 static void fail(struct contact *c, const char *id, const char *why)
 {
-	log_warn("action %s: cannot be cancelled: %s", id, why);
-	c->failed = true;
+	contact_fail(c, "action %s: cannot be cancelled: %s", id, why);
 }
 
 /* The one that is on record, in the phase that decides. */

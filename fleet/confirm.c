@@ -27,8 +27,8 @@ static bool get_offer(struct contact *c, const char *id, struct offer *o)
 	if (ddi_read_confirmation(o, c->client.text, c->client.len, &why) == KB_OK &&
 	    strcmp(o->id, id) == 0)
 		return true;
-	log_warn("action %s: the server sends %s", id, o->id[0] != '\0' ? "another action" : why);
-	c->failed = true;
+	contact_fail(c, "action %s: the server sends %s", id,
+		     o->id[0] != '\0' ? "another action" : why);
 	return false;
 }
 
@@ -49,8 +49,7 @@ static bool is_unclear_for_long(struct contact *c, const char *id, const char *w
 	if (strcmp(a->unread, id) != 0)
 		a->unread_times = 0;
 	snprintf(a->unread, sizeof(a->unread), "%s", id);
-	log_warn("action %s: %s", id, why);
-	c->failed = true;
+	contact_fail(c, "action %s: %s", id, why);
 	if (a->unread_times < ACTION_TRIES_MAX) {
 		a->unread_times++;
 		contact_save(c);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/contact.h"
 
+#include "fleet/clock.h"
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,6 +19,27 @@ void contact_print(const char *fmt, ...)
 	fflush(stdout);
 }
 
+/* The first one: what is behind it may be for that reason. */
+void contact_fail(struct contact *c, const char *fmt, ...)
+{
+	char text[ACTION_WHY_MAX + 80];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_warn("%s", text);
+	c->failed = true;
+	if (c->wrong[0] == '\0')
+		snprintf(c->wrong, sizeof(c->wrong), "%.*s", (int)sizeof(c->wrong) - 1, text);
+}
+
+void contact_reached(struct contact *c)
+{
+	c->reached = os_now_ms() / 1000;
+	c->reached_s = clock_time();
+}
+
 bool contact_make_room(struct contact *c, enum kb_err err)
 {
 	if (err != KB_ENOSPC || files_bundle_size(&c->files) == 0)
@@ -28,10 +51,19 @@ bool contact_make_room(struct contact *c, enum kb_err err)
 	return true;
 }
 
+/* What is written anyway has it. */
+static void keep_reached(struct contact *c)
+{
+	if (c->reached_s > 0)
+		c->a.reached = c->reached_s;
+}
+
 static enum kb_err save(struct contact *c)
 {
-	enum kb_err err = files_save(&c->files, &c->a);
+	enum kb_err err;
 
+	keep_reached(c);
+	err = files_save(&c->files, &c->a);
 	return contact_make_room(c, err) ? files_save(&c->files, &c->a) : err;
 }
 
@@ -60,6 +92,7 @@ bool contact_keep(struct contact *c)
 
 bool contact_note(struct contact *c)
 {
+	keep_reached(c);
 	return !c->dry_run && !c->unsaved && c->files.dir >= 0 &&
 	       files_save(&c->files, &c->a) == KB_OK;
 }

@@ -39,8 +39,15 @@ struct contact {
 	enum action_phase told;
 	/* the record cannot be written; it does not have this boot yet */
 	bool unsaved, uncounted;
-	/* something must be mended or tried again */
+	/* something must be mended or tried again: why, for whoever asks for the status
+	 * (outcome.h), or ""; why the last request failed that did, or "" */
 	bool failed;
+	char wrong[CLIENT_TROUBLE_MAX + 1], asked[CLIENT_TROUBLE_MAX + 1];
+	/* when the poll or the channel file came, and was believed: by the uptime, and since 1970,
+	 * in seconds; 0: it did not, and where the clock is not set */
+	uint64_t reached, reached_s;
+	/* what the last contact came to could not be noted */
+	bool unnoted;
 	/* the poll or the channel file was answered: with this status, 4xx, or 0 where it was not
 	 * refused */
 	bool answered;
@@ -64,6 +71,10 @@ bool contact_keep(struct contact *c);
 /* A bundle that is not staged yet is worth less than a record: it can be fetched again. On a full
  * disk (err, of a write) it is removed. Returns whether that made room. */
 bool contact_make_room(struct contact *c, enum kb_err err);
+/* Something must be mended or tried again: a line, which is also why this contact failed. */
+void contact_fail(struct contact *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The server was reached: its answer to the first request is understood, and believed. */
+void contact_reached(struct contact *c);
 /* How the first request of this contact ended: the poll, or that for the channel file. */
 void contact_asked(struct contact *c, enum client_end end);
 /* Asks the server for a path of this device (client_get()); how long it wants not to be asked is

@@ -4,6 +4,7 @@
 #include "fleet/boot_id.h"
 #include "fleet/due.h"
 #include "fleet/limits.h"
+#include "fleet/outcome.h"
 #include "fleet/pin.h"
 #include "fleet/polling.h"
 #include "fleet/reboot.h"
@@ -57,6 +58,8 @@ static enum kb_err begin(struct contact *c, bool *known)
 	if (err != KB_OK && err != KB_ENOENT)
 		return err;
 	c->unsaved = c->goes_on = c->reboot = false;
+	c->reached = c->reached_s = 0;
+	c->wrong[0] = c->asked[0] = '\0';
 	c->retry_after_s = c->sleep_s = 0;
 	c->told = ACTION_NONE;
 	c->client.trouble[0] = '\0';
@@ -69,6 +72,7 @@ static enum kb_err begin(struct contact *c, bool *known)
 	c->reboot_waits = c->reboot_waits && !*known;
 	if (!*known) {
 		log_err("nothing is fetched or answered: %s", why);
+		snprintf(c->wrong, sizeof(c->wrong), "%s", why);
 		files_close(&c->files);
 	}
 	load_record(c);
@@ -129,6 +133,7 @@ enum kb_err cycle_run(struct contact *c)
 	}
 	c->way->converse(c, known);
 	pin_note(c, known);
+	memcpy(c->asked, c->client.trouble, sizeof(c->asked));
 	if (known) {
 		keep_interval(c);
 		refusal_note(c);
@@ -139,6 +144,7 @@ enum kb_err cycle_run(struct contact *c)
 	c->goes_on = c->goes_on && c->retry_after_s == 0;
 	c->reboot = reboot_ask(c);
 	keep_count(c);
+	outcome_note(c);
 	files_close(&c->files);
 	return KB_OK;
 }

@@ -22,7 +22,7 @@ enum client_end deployment_get(struct contact *c, const char *id, struct offer *
 	if (ddi_read_deployment(o, c->client.text, c->client.len, &why) == KB_OK &&
 	    strcmp(o->id, id) == 0)
 		return CLIENT_OK;
-	log_warn("action %s: the server sends %s", id, o->id[0] != '\0' ? "another action" : why);
-	c->failed = true;
+	contact_fail(c, "action %s: the server sends %s", id,
+		     o->id[0] != '\0' ? "another action" : why);
 	return CLIENT_LATER;
 }

@@ -71,7 +71,6 @@ bool drop_unoffered(struct contact *c)
 	if (!action_has_staged(&c->a) ||
 	    judge_release(&c->facts, c->a.release, why) == ACTION_NONE || drop_staged(c, true, why))
 		return true;
-	log_warn("action %s: cannot be unstaged: %s", c->a.id, why);
-	c->failed = true;
+	contact_fail(c, "action %s: cannot be unstaged: %s", c->a.id, why);
 	return false;
 }

@@ -91,8 +91,7 @@ static bool unstage(struct contact *c)
 		c->facts.staged_by_others = true;
 		return false;
 	}
-	log_warn("%s: cannot be unstaged: %s", c->a.own_version, why);
-	c->failed = true;
+	contact_fail(c, "%s: cannot be unstaged: %s", c->a.own_version, why);
 	return false;
 }
 

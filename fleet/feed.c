@@ -148,7 +148,7 @@ static bool read_file(struct contact *c, struct channel *channel)
 	json_object_put(o);
 	url_origin(origin, sizeof(origin), c->conf->fleet_channel);
 	if (!good)
-		log_warn("%s: not believed: %s", origin, why);
+		contact_fail(c, "%s: not believed: %s", origin, why);
 	return good;
 }
 
@@ -222,6 +222,8 @@ bool feed_ask(struct contact *c, struct channel *channel, bool *believed)
 		good = (*believed = read_file(c, channel)) && keep_file(c, channel);
 	else
 		*believed = false;
+	if (*believed)
+		contact_reached(c);
 	c->failed = c->failed || !good;
 	return good;
 }

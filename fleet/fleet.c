@@ -8,6 +8,7 @@
 #include "fleet/idle.h"
 #include "fleet/limits.h"
 #include "fleet/metrics.h"
+#include "fleet/outcome.h"
 #include "fleet/permit.h"
 #include "fleet/pin.h"
 #include "fleet/polling.h"
@@ -221,9 +222,15 @@ static void print_day(const struct contact *c)
 		      a.day_bytes, l.daily);
 }
 
+static bool follows(const struct contact *c)
+{
+	return c->conf->fleet_channel[0] != '\0' || c->conf->fleet_server[0] != '\0';
+}
+
 static void print_status(const struct contact *c, json_object *waiting)
 {
 	bool channel = c->conf->fleet_channel[0] != '\0';
+	const struct outcome o = outcome_load(c);
 
 	if (channel)
 		print_feed(&c->feed);
@@ -237,16 +244,20 @@ static void print_status(const struct contact *c, json_object *waiting)
 	if (pin_is_refused(c))
 		contact_print("The token refused the PIN of private-key=. It is not tried again "
 			      "until the file of the PIN or private-key= changes.");
+	if (follows(c))
+		outcome_print(&o);
 	untold_print(c, waiting);
 	print_day(c);
 }
 
 static void print_status_json(const struct contact *c, json_object *waiting)
 {
+	const struct outcome out = outcome_load(c);
 	json_object *o = action_json(&c->a);
 
 	if (c->conf->fleet_channel[0] != '\0')
 		json_object_object_add(o, "channel", feed_record_json(&c->feed));
+	json_object_object_add(o, "contact", outcome_json(&out));
 	json_object_object_add(o, "pin_refused", json_object_new_boolean(pin_is_refused(c)));
 	json_object_object_add(o, "waiting", json_object_get(waiting));
 	contact_print("%s", json_object_to_json_string_ext(
@@ -283,6 +294,7 @@ int fleet_status(struct contact *c, bool json)
 int fleet_metrics(struct contact *c)
 {
 	char why[FACTS_TEXT_MAX + 1];
+	struct outcome o;
 
 	if (!load_records(c, NULL))
 		return EXIT_FAILED;
@@ -290,6 +302,7 @@ int fleet_metrics(struct contact *c)
 		log_err("no metrics: %s", why);
 		return EXIT_FAILED;
 	}
-	metrics_print(&c->facts, &c->a);
+	o = outcome_load(c);
+	metrics_print(&c->facts, &c->a, &o);
 	return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
 }

@@ -65,7 +65,24 @@ static void print_phases(const struct action *a)
 	printf("keelboot_fleet_unreported %d\n", action_owes(a));
 }
 
-void metrics_print(const struct facts *f, const struct action *a)
+/* What is not known has no sample; 0 lets an alert see a device that was never connected. */
+static void print_contacts(const struct outcome *o)
+{
+	print_head(
+		"keelboot_fleet_last_contact_seconds",
+		"When the server was last reached, in seconds since 1970; 0 before it ever was.");
+	if (o->time > 0 || !o->in_this_boot)
+		printf("keelboot_fleet_last_contact_seconds %" PRIu64 "\n", o->time);
+	print_head("keelboot_fleet_last_contact_age_seconds",
+		   "The same in seconds before this text was written, if it was in this boot.");
+	if (o->in_this_boot)
+		printf("keelboot_fleet_last_contact_age_seconds %" PRIu64 "\n", o->age);
+	print_head("keelboot_fleet_failed_contacts",
+		   "Contacts in a row that failed; the last one of this boot counts.");
+	printf("keelboot_fleet_failed_contacts %" PRIu64 "\n", o->last.failures);
+}
+
+void metrics_print(const struct facts *f, const struct action *a, const struct outcome *o)
 {
 	print_head("keelboot_booted_info", "How this boot went.");
 	printf("keelboot_booted_info{");
@@ -82,4 +99,5 @@ void metrics_print(const struct facts *f, const struct action *a)
 	print_head("keelboot_boots", "Boots in which a contact of keelboot-fleet went well.");
 	printf("keelboot_boots %" PRIu64 "\n", a->device_boots);
 	print_phases(a);
+	print_contacts(o);
 }

@@ -4,6 +4,7 @@
 
 #include "fleet/action.h"
 #include "fleet/facts.h"
+#include "fleet/outcome.h"
 
 /* Prints it on standard output. */
-void metrics_print(const struct facts *f, const struct action *a);
+void metrics_print(const struct facts *f, const struct action *a, const struct outcome *o);

@@ -277,13 +277,26 @@ static void reboot_machine(struct monitor *m, struct monitor_result *r)
 			 strerror(errno));
 }
 
+static void cannot_note(const struct monitor *m, struct monitor_result *r)
+{
+	snprintf(r->why, sizeof(r->why), "%s: nothing can be noted there: %s", m->run_dir,
+		 strerror(errno));
+}
+
 static void keep_wait(const struct monitor *m, const struct monitor_order *order,
 		      struct monitor_result *r)
 {
 	r->code = (int)wait_note_write(m->run_dir, &order->wait);
 	if (r->code != KB_OK)
-		snprintf(r->why, sizeof(r->why), "%s: nothing can be noted there: %s", m->run_dir,
-			 strerror(errno));
+		cannot_note(m, r);
+}
+
+static void keep_contact(const struct monitor *m, const struct monitor_order *order,
+			 struct monitor_result *r)
+{
+	r->code = (int)last_contact_add(m->run_dir, order->reached, order->why);
+	if (r->code != KB_OK)
+		cannot_note(m, r);
 }
 
 static void read_attributes_file(const struct monitor *m, struct monitor_result *r,
@@ -355,6 +368,9 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		break;
 	case MONITOR_WAIT:
 		keep_wait(m, order, r);
+		break;
+	case MONITOR_CONTACT:
+		keep_contact(m, order, r);
 		break;
 	case MONITOR_REBOOT:
 		reboot_machine(m, r);

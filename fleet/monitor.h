@@ -8,6 +8,7 @@
 
 #include "fleet/action.h"
 #include "fleet/folder.h"
+#include "fleet/last_contact.h"
 #include "fleet/wait_note.h"
 #include "libkeelboot/keelboot.h"
 
@@ -37,6 +38,7 @@ enum monitor_work {
 	MONITOR_REBOOT,	 /* returns only if it cannot */
 	MONITOR_INDEX, /* of the bundle that is here, of which the rest may still come: would it be
 			  staged? */
+	MONITOR_CONTACT, /* notes how a contact went; with `reached` and `why` */
 	MONITOR_WORKS,
 };
 
@@ -62,6 +64,9 @@ struct monitor_order {
 	/* of a bundle that is to be confirmed */
 	char name[OFFER_NAME_MAX + 1];
 	struct wait_note wait;
+	/* the uptime at which a contact reached the server, 0: it did not; why it failed, or "" */
+	uint64_t reached;
+	char why[LAST_CONTACT_WHY_MAX + 1];
 };
 
 struct monitor_result {

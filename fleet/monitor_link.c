@@ -159,7 +159,7 @@ static bool is_order(struct monitor_order *o)
 	/* A bool that is neither is undefined behaviour for whoever reads it. */
 	memcpy(&flag, &o->flag, sizeof(flag));
 	return o->work < MONITOR_WORKS && flag <= 1 && is_word(o->version, sizeof(o->version)) &&
-	       is_word(o->name, sizeof(o->name));
+	       is_word(o->name, sizeof(o->name)) && is_word(o->why, sizeof(o->why));
 }
 
 bool monitor_link_answer(int link, struct monitor *m)

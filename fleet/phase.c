@@ -26,9 +26,8 @@ static void count(struct contact *c, uint64_t *tries, unsigned max, const char *
 {
 	char text[ACTION_WHY_MAX + 1];
 
-	c->failed = true;
 	snprintf(text, sizeof(text), "%s: %.300s", what, why);
-	log_warn("action %s: %s", c->a.id, text);
+	contact_fail(c, "action %s: %s", c->a.id, text);
 	if (++*tries >= max)
 		phase_set(c, ACTION_FAILED, text);
 	else

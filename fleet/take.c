@@ -31,8 +31,7 @@ static void take_damaged(struct contact *c, const char *why)
 		return;
 	}
 	c->a.damaged = 1;
-	c->failed = true;
-	log_warn("action %s: %s; it is fetched anew", c->a.id, text);
+	contact_fail(c, "action %s: %s; it is fetched anew", c->a.id, text);
 	contact_save(c);
 }
 
@@ -68,9 +67,8 @@ static bool take_changed(struct contact *c, const char *why)
 {
 	if (!bring_anew(c))
 		return false;
-	log_warn("action %s: %s", c->a.id, why);
+	contact_fail(c, "action %s: %s", c->a.id, why);
 	files_bundle_drop(&c->files);
-	c->failed = true;
 	contact_save(c);
 	return true;
 }
@@ -352,8 +350,7 @@ static void take_unclear(struct contact *c, const struct offer *o)
 	bool same = strcmp(c->a.id, o->id) == 0 && !is_begun_again(c, o->id);
 
 	if (same && c->a.phase >= ACTION_STAGED) {
-		log_warn("action %s: %s: %s; nothing changes here", o->id, what, why);
-		c->failed = true;
+		contact_fail(c, "action %s: %s: %s; nothing changes here", o->id, what, why);
 		return;
 	}
 	if (!same) {

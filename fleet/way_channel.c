@@ -67,8 +67,7 @@ static bool drop_withdrawn(struct contact *c, const struct channel_release *r, c
 	if (action_has_staged(&c->a))
 		earlier_note(c, r->version, text);
 	if (!drop_staged(c, true, why)) {
-		log_warn("action %s: cannot be withdrawn: %s", c->a.id, why);
-		c->failed = true;
+		contact_fail(c, "action %s: cannot be withdrawn: %s", c->a.id, why);
 		return true;
 	}
 	/* Where nothing was staged, it makes room for the report. */
@@ -185,11 +184,12 @@ static void note_failed(struct contact *c, const struct channel *channel, const 
 	feed_save(c);
 }
 
-static void warn_address(const struct channel_release *r)
+static void refuse_address(struct contact *c, const struct channel_release *r)
 {
 	int len = length_of_path(r->url);
 
-	log_warn("%s: no address of a bundle: %.*s", r->version, len < 100 ? len : 100, r->url);
+	contact_fail(c, "%s: no address of a bundle: %.*s", r->version, len < 100 ? len : 100,
+		     r->url);
 }
 
 static void take_release(struct contact *c, const struct channel *channel,
@@ -199,10 +199,9 @@ static void take_release(struct contact *c, const struct channel *channel,
 
 	make_offer(&o, r);
 	if (!url_resolve(o.url, c->conf->fleet_channel, r->url)) {
-		warn_address(r);
+		refuse_address(c, r);
 		/* Else it would stand before an older one for as long as this file counts. */
 		note_failed(c, channel, r->release);
-		c->failed = true;
 		return;
 	}
 	/* By a newer file: once more, from the beginning. */

@@ -31,6 +31,8 @@ static bool poll_server(struct contact *c, struct ddi_poll *p)
 		client_complain(&c->client, 200, "%s: the server sends %s", origin, why);
 	c->failed = c->failed || !reached;
 	c->sleep_s = reached ? p->sleep_s : 0;
+	if (reached)
+		contact_reached(c);
 	return reached;
 }
 

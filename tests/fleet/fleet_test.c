@@ -334,6 +334,7 @@ static void fill(struct action *a)
 			      .installed = "1.0",
 			      .device_boots = 41,
 			      .device_boot = "0e",
+			      .reached = 1796118962,
 			      .pin = 31 };
 }
 
@@ -1046,6 +1047,9 @@ TEST(only_orders_that_are_known_are_served)
 	memset(order.name, 'x', sizeof(order.name));
 	assert_false(is_served(&order));
 	strcpy(order.name, "a.keel");
+	strcpy(order.why, "1 0\n2 0");
+	assert_false(is_served(&order));
+	strcpy(order.why, "answers 503");
 	assert_true(is_served(&order));
 	/* A byte that is no bool, whatever it is read as. */
 	memset(&order.flag, 2, sizeof(order.flag));
