@@ -15,16 +15,17 @@
 #define HOUR_S	3600u
 #define ROW_MAX 8u
 
-/* omit= has the name, with or without what all names begin with. */
+/* omit= has the name, with or without what all names begin with; or it is "all". */
 static bool is_omitted(const char *name, const struct conf *conf)
 {
-	char list[CONF_SPEC_MAX + 1], *rest = NULL;
+	char list[sizeof(conf->fleet_omit)], *rest = NULL;
 
 	snprintf(list, sizeof(list), "%s", conf->fleet_omit);
 	for (char *word = strtok_r(list, CONF_FLEET_BLANKS, &rest); word != NULL;
 	     word = strtok_r(NULL, CONF_FLEET_BLANKS, &rest))
-		if (strcmp(word, name) == 0 || (strncmp(name, PREFIX, strlen(PREFIX)) == 0 &&
-						strcmp(word, name + strlen(PREFIX)) == 0))
+		if (strcmp(word, CONF_OMIT_ALL) == 0 || strcmp(word, name) == 0 ||
+		    (strncmp(name, PREFIX, strlen(PREFIX)) == 0 &&
+		     strcmp(word, name + strlen(PREFIX)) == 0))
 			return true;
 	return false;
 }

@@ -35,6 +35,8 @@
 #define CONF_URL_MAX	      149
 #define CONF_SIZE_MAX	      11
 #define CONF_COMMAND_MAX      175 /* bytes of a command for sh */
+#define CONF_OMIT_MAX	      255 /* room for the name of each attribute */
+#define CONF_OMIT_ALL	      "all"
 #define CONF_LINE_MAX	      198
 #define CONF_KEYS_MAX	      128
 #define CONF_FILE_MAX	      65536 /* bytes; a larger file is not a configuration */
@@ -320,8 +322,8 @@ struct conf {
 		fleet_reboot_consent[CONF_COMMAND_MAX + 1];
 	/* a command for sh that confirms an action; "": the server does */
 	char fleet_confirm[CONF_COMMAND_MAX + 1];
-	/* attributes that are not sent */
-	char fleet_omit[CONF_SPEC_MAX + 1];
+	/* attributes that are not sent, or CONF_OMIT_ALL */
+	char fleet_omit[CONF_OMIT_MAX + 1];
 	/* unless the server says another time, default: 300; default: 60 */
 	uint32_t fleet_poll_s, fleet_timeout_s;
 	enum conf_partial fleet_partial;

@@ -219,6 +219,25 @@ def test_what_is_to_be_kept_back_is(fleet, server):
     assert not {"keelboot.kernel", "keelboot.hardware"} & set(server.attributes)
 
 
+def test_each_attribute_can_be_kept_back_by_its_name(fleet, server):
+    fleet.once()
+    names = sorted(server.attributes)
+    assert len(names) > 15
+    fleet.configure(omit=" ".join(name.removeprefix("keelboot.") for name in names))
+    server.wants_attributes = True
+    fleet.once()
+    assert server.attributes == {}
+
+
+@pytest.mark.parametrize("value", ["all", "kernel " * 40], ids=["all", "too long"])
+def test_nothing_is_sent_where_all_is_to_be_kept_back_or_nobody_can_read_what(fleet, server, value):
+    """A list of 128 bytes was ignored: the server got what its owner had kept back."""
+    fleet.configure(omit=value)
+    server.wants_attributes = True
+    fleet.once()
+    assert server.attributes == {} and "attributes" in [kind for kind, _ in server.seen]
+
+
 LABEL = r'\w+="(?:[^"\\]|\\.)*"'
 SAMPLE = re.compile(r"(\w+(?:\{" + LABEL + "(?:," + LABEL + r")*\})?) (\d+)")
 
