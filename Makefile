@@ -749,7 +749,7 @@ install-host: install-both ## install what a build host needs: also mkinitramfs,
 	$(INSTALL) -m 644 qemu/*.py $(DESTDIR)$(LIBDIR)/qemu/
 	$(INSTALL) -m 644 qemu/imagetest.d/*.* $(DESTDIR)$(LIBDIR)/qemu/imagetest.d/
 	$(INSTALL) -m 755 hooks/checks/* $(DESTDIR)$(LIBDIR)/checks/
-	$(INSTALL) -m 644 docs/examples/*.conf $(DESTDIR)$(DOCDIR)/examples/
+	$(INSTALL) -m 644 docs/examples/*.conf docs/examples/*.py $(DESTDIR)$(DOCDIR)/examples/
 	$(INSTALL) -m 644 kernel-cmdline/loaders/* $(DESTDIR)$(DOCDIR)/loaders/
 	@$(call pages,$(HOSTPAGES))
 

@@ -69,7 +69,7 @@ def running_or_skipped(folder):
     python, port = install_or_skip(), free_port()
     with open(folder / "goosebit.log", "wb") as log:
         process = subprocess.Popen(
-            [python, Path(__file__).with_name("goosebit_keel.py"), str(port)], cwd=folder, stdin=subprocess.DEVNULL,
+            [python, TOP / "docs/examples/goosebit_keel.py", str(port)], cwd=folder, stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, env={"PATH": os.environ["PATH"], "GOOSEBIT_DB_URI": f"sqlite://{folder}/db.sqlite3",
                                          "GOOSEBIT_ARTIFACTS_DIR": str(folder / "artifacts"),
                                          "GOOSEBIT_DEVICE_AUTH": '{"enable": true, "mode": "strict"}'})

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Started by the Python of goosebit's venv: goosebit, on the loopback, which also takes bundles.
+"""goosebit 0.2, which also takes Keelboot's bundles. `make check-fleet` tests with it.
 
-goosebit knows two formats by their first bytes, and has no way to add one but to stand in front of its parser.
+goosebit knows two formats by their first bytes, and has no way to add one but to stand in front of its parser. It is
+started by the Python that has goosebit; goosebit.yaml, or GOOSEBIT_…, sets it up as ever. Without a HOST it listens
+on the loopback alone: put a proxy with TLS before it.
 
-Example: build/fleet/goosebit/bin/python tests/fleet/goosebit_keel.py 60053
+Example: python3 goosebit_keel.py 60053 [HOST]
 """
 import hashlib
 import sys
@@ -45,4 +47,4 @@ async def make_tables():
 if __name__ == "__main__":
     swdesc.parse_file = parse_file
     run_async(make_tables())
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]))
+    uvicorn.run(app, host=(sys.argv[2:] or ["127.0.0.1"])[0], port=int(sys.argv[1]))
