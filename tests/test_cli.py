@@ -813,6 +813,14 @@ def test_the_history_keeps_a_reason_whole_and_the_slot_its_first_words(good):
     assert why in good("status").stdout
 
 
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_a_reason_that_is_empty_is_refused(good, reason):
+    before = good.state.read_bytes()
+    said = good("mark", "bad", "--reason", reason, code=USAGE).stderr
+    assert said == "keelboot: mark bad: --reason is empty; say why, or leave it out\n"
+    assert good.state.read_bytes() == before
+
+
 @pytest.mark.parametrize("reason, kept", [
     ("the modem does not register with its network now", None),         # 48 characters
     ("the modem does not register with any network now.", "the modem does not register with any network..."),

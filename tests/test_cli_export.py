@@ -35,7 +35,8 @@ def test_half_of_it_is_removed_where_the_disk_is_full(good):
     def full():
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-    good("state", "export", file, code=FAILURE, limits=full)
+    said = good("state", "export", file, code=FAILURE, limits=full).stderr
+    assert f"{file}: not whole, so it is removed; is there room?" in said
     assert not file.exists()
     good("state", "export", file)
 

@@ -246,6 +246,13 @@ def test_of_a_channel_wrong_use_says_what_is_missing(channel, keys, tmp_path):
 WANTED = 'one PEM "PUBLIC KEY", Ed25519 or P-256 with the uncompressed point'
 
 
+def test_a_key_has_a_name_and_not_only_a_folder(tmp_path):
+    """It was made as .key there, which no list shows."""
+    for name in (f"{tmp_path}/", ""):
+        assert f"such as {name}release-2026" in run("key", "generate", "-o", name, code=USAGE).stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_public_key_that_a_device_does_not_take_is_not_called_a_private_one(bundle, keys, tmp_path):
     folder = tmp_path / "odd"
     folder.mkdir()

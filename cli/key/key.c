@@ -67,6 +67,11 @@ static int generate_pair(const char *base, const char *type)
 		log_err("key generate: missing option: -o NAME");
 		return wrong_key_usage();
 	}
+	if (base[0] == '\0' || base[strlen(base) - 1] == '/') {
+		log_err("-o %s: expected a NAME, for NAME.key and NAME.pem, such as %srelease-2026",
+			base, base);
+		return wrong_key_usage();
+	}
 	if (type == NULL || strcmp(type, "ed25519") == 0) {
 		alg = KEYRING_ED25519;
 	} else if (strcmp(type, "p256") == 0) {

@@ -68,6 +68,10 @@ static int read_mark_args(struct args *a, struct device_options *o, struct wante
 		log_err("mark %s: takes no --reason", w->good ? "good" : "clean");
 		return OUTPUT_USAGE;
 	}
+	if (w->reason != NULL && w->reason[strspn(w->reason, " \t\n")] == '\0') {
+		log_err("mark bad: --reason is empty; say why, or leave it out");
+		return OUTPUT_USAGE;
+	}
 	if (w->name == NULL)
 		w->name = "booted";
 	if (w->reason != NULL && strlen(w->reason) > HISTORY_TEXT_MAX)

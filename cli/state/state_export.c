@@ -188,8 +188,10 @@ int state_export_cmd(struct args *a, struct device_options *o)
 	if (err == KB_OK) {
 		err = text ? export_text(&d) : export_json(&d);
 		/* Half of it would be in the way of the next try. */
-		if (err != KB_OK && file != NULL && strcmp(file, "-") != 0)
+		if (err != KB_OK && file != NULL && strcmp(file, "-") != 0) {
+			log_err("%s: not whole, so it is removed; is there room?", file);
 			(void)!os_unlink(file);
+		}
 	}
 	device_close(&d);
 	return err == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
