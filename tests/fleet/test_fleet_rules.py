@@ -23,8 +23,41 @@ def answers(status, headers=()):
     return lambda handler: handler.error(status, headers=headers)
 
 
-def test_the_page_has_a_row_for_each_status_that_is_tested_here():
-    assert ROWS == ["2xx", "3xx", "401, 403", "404", "407", "408, 425", "409", "410", "416", "429", "4xx", "5xx"]
+POLL = "a_poll_that_fails_says_why_and_changes_nothing"
+LATER = "a_deployment_that_cannot_be_read_waits_for_the_next_contact"
+NEWS, END = "feedback_on_the_way_never_stops_an_update", "the_end_of_an_action_is_sent_until_it_is_taken"
+FACTS = "what_the_device_is_is_told_again_unless_the_server_will_not_have_it"
+EIGHT, A_DAY = ("an_artifact_that_is_refused_is_tried_eight_times_and_no_more",
+                "an_artifact_that_does_not_come_is_waited_for_a_day_and_no_longer")
+# Of each row, the tests that play it: of the poll, the action, its messages, the artifact.
+PLAYED = {
+    "2xx": ["an_action_that_is_not_understood_is_closed_as_failed", "json_of_a_proxy_is_no_poll",
+            "what_is_staged_stays_when_its_action_is_not_understood_any_more"],
+    "3xx": ["a_redirect_on_the_same_host_is_followed", "a_redirect_to_another_host_is_not_followed",
+            "redirects_without_end_end", "a_message_is_not_redirected", "from_https_nothing_leads_to_http",
+            "a_bundle_may_lie_on_another_host_which_does_not_get_the_token"],
+    "401, 403": [POLL, LATER, NEWS, END, FACTS, EIGHT],
+    "404": [POLL, LATER, NEWS, "the_end_that_the_server_does_not_know_is_sent_eight_times", FACTS, EIGHT,
+            "one_404_of_a_proxy_does_not_close_it"],
+    "407": [LATER, NEWS, END, A_DAY],
+    "408, 425": [POLL, LATER, NEWS, END, A_DAY],
+    "409": [POLL, LATER, NEWS, END, FACTS, EIGHT],
+    "410": [LATER, "410_before_the_end_of_a_fetch_ends_the_action",
+            "an_artifact_that_is_gone_closes_the_action_as_failed",
+            "what_the_server_took_and_did_not_acknowledge_is_settled_by_its_410"],
+    "416": ["416_begins_anew"],
+    "429": [POLL, LATER, NEWS, END, FACTS, A_DAY, "the_daemon_waits_as_long_as_the_server_asks",
+            "a_quota_of_status_entries_still_has_room_for_the_end"],
+    "4xx": [POLL, LATER, NEWS, "the_end_that_the_server_does_not_know_is_sent_eight_times", FACTS, EIGHT],
+    "5xx": [POLL, LATER, NEWS, END, FACTS, A_DAY, "a_server_that_cannot_be_reached_is_tried_again"],
+}
+
+
+def test_each_row_of_the_page_is_played():
+    tests = {name for file in TOP.glob("tests/fleet/test_*.py")
+             for name in re.findall(r"^def test_(\w+)\(", file.read_text(), re.M)}
+    assert ROWS == list(PLAYED)
+    assert not {name for names in PLAYED.values() for name in names} - tests
 
 
 # ---------------------------------------------------------------- the poll
