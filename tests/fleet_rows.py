@@ -22,6 +22,8 @@ def row(file: str, scenario: str, parameters: str) -> dict:
                   "own" if file in OURS else "hawkbit")
     if server == "own" and file in DIALECTS:
         words.append(f"as {DIALECTS[file]}")
+    if server == "own" and file == "test_fleet_channel":
+        words.append("by a channel")        # the others play stories of these names as well
     return {"server": server, "story": " ".join([scenario, *(word for word in words if word and word != server)])}
 
 
@@ -35,4 +37,7 @@ def glue(_server: str) -> str:
 def planned() -> list:
     """(server, story) of each test that is there."""
     rows = [row(*case) for case in collected(FOLDERS, ALL) + collected(MACHINES, ALL)]
-    return list(dict.fromkeys((one["server"], one["story"]) for one in rows))
+    names = [(one["server"], one["story"]) for one in rows]
+    twice = {name for name in names if names.count(name) > 1}
+    assert not twice, f"one row for two tests: {twice}"
+    return names
