@@ -183,6 +183,16 @@ def test_no_section_lies_on_another_and_each_begins_a_page(make, data, size):
         free = address + length
 
 
+@pytest.mark.parametrize("line, warned", [("quiet", True), ("panic=0 quiet", True), ("quiet panic=10", False),
+                                          ("panic=-1", False)])
+def test_a_command_line_whose_kernel_would_hang_is_warned_of(make, tmp_path, line, warned):
+    """The boot loader waits for a restart that never comes."""
+    data = tmp_path / "stub"
+    data.write_bytes(stub())
+    said = make("--uki", kernel(), "--stub", data, "--cmdline", line).stderr
+    assert ("warning: --cmdline has no panic=" in said) == warned
+
+
 @pytest.mark.skipif(not kbuki.STUBS.is_dir(), reason="package systemd-boot-efi is not installed")
 def test_image_says_of_itself_what_nobody_told(make):
     """With the kernel and the stub of this Debian."""

@@ -81,6 +81,15 @@ def release(args) -> str:
     return args.uname or (_version(_read(args.uki, "the kernel")) if args.uki else "")
 
 
+def warning(args) -> str:
+    """What a person should know of it who gave the command line; ""."""
+    words = (args.cmdline or "").split() if args.uki else []
+    if not words or any(word.startswith("panic=") and word != "panic=0" for word in words):
+        return ""
+    return ("--cmdline has no panic=: unless the kernel was built to restart, one that panics before init hangs, and "
+            "no boot loader falls back; add panic=10")
+
+
 def make(args, initrd: bytes, time: int) -> tuple:
     """The image or the addon, signed if there is a key; and what it is, for people. time: of the files in it."""
     data, what = (_image if args.uki else _addon)(args, initrd, time)
