@@ -8,7 +8,8 @@ from distro_rows import TOP, collected, digest_of
 SERVERS = ("own", "hawkbit", "goosebit", "raptor", "channel")
 FOLDERS = [f"tests/fleet/test_fleet_{name}.py" for name in (
     "servers", "goosebit", "raptor", "channel", "tls", "proxy", "server_parts", "server_cancel", "server_crowd")]
-MACHINES = [f"tests/boot/test_fleet_{name}.py" for name in ("rollout", "channel", "page", "away", "manners")]
+MACHINES = [f"tests/boot/test_fleet_{name}.py" for name in (
+    "rollout", "channel", "channel_page", "page", "away", "manners")]
 OURS = ("test_fleet_away", "test_fleet_channel", "test_fleet_tls")      # where no parameter names another server
 DIALECTS = {"TestGoosebit": "goosebit", "test_fleet_goosebit": "goosebit", "test_fleet_raptor": "raptor"}
 ALL = f"--servers={','.join(SERVERS)}"

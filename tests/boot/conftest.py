@@ -27,15 +27,14 @@ from kbdisk import Disk, Ext4, mkvfat, parse_size, partition, read_partition    
 # Scenarios that take minutes, or real systems: `make check-long` runs them, `make check` the others.
 LONG = ("boards", "both_exhausted_is_never_terminal", "buildroot", "checks", "consoles", "copy_of_the_disk",
         "debian_page", "debug_shell", "demo", "disk_comes_and_goes", "disk_errors", "distro", "emmc", "evil_sticks",
-        "fleet_away", "fleet_channel", "fleet_manners", "fleet_page", "fleet_rollout", "fleet_systemd",
-        "guardian", "guardian_debian", "health_bless", "health_checks", "health_data", "health_debian", "health_guard",
-        "health_image", "health_migrate", "health_reset", "health_words", "init_exits", "integrate",
+        "fleet_away", "fleet_channel", "fleet_channel_page", "fleet_manners", "fleet_page", "fleet_rollout",
+        "fleet_systemd", "guardian", "guardian_debian", "health_bless", "health_checks", "health_data", "health_debian",
+        "health_guard", "health_image", "health_migrate", "health_reset", "health_words", "init_exits", "integrate",
         "marked_too_early", "measured", "measured_debian13", "other_kernels", "packages", "packages_running",
-        "pairs_efibootguard", "pairs_grub", "pairs_kexec", "pairs_sdboot", "pairs_type1",
-        "pairs_uboot_x86", "pairs_uefi", "reinstall_after_rollback_is_refused", "rescue_never_ends",
-        "reset_cause", "root_builders", "root_overlay_distro", "root_page", "selinux", "slot_that_cannot_be_written",
-        "stick_pulled_mid_install", "thousand_files", "uki", "verify_first", "watchdog_handover",
-        "what_hangs_is_reset", "yocto")
+        "pairs_efibootguard", "pairs_grub", "pairs_kexec", "pairs_sdboot", "pairs_type1", "pairs_uboot_x86",
+        "pairs_uefi", "reinstall_after_rollback_is_refused", "rescue_never_ends", "reset_cause", "root_builders",
+        "root_overlay_distro", "root_page", "selinux", "slot_that_cannot_be_written", "stick_pulled_mid_install",
+        "thousand_files", "uki", "verify_first", "watchdog_handover", "what_hangs_is_reset", "yocto")
 # Of those files, what is quick and the heart of the matter.
 SHORT = ("test_slot_is_measured_before_it_is_entered",
          "test_without_qemu_the_test_cannot_be_made",
