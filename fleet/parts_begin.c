@@ -4,6 +4,7 @@
 #include "channel/strict.h"
 #include "fleet/head.h"
 #include "fleet/page.h"
+#include "lib/os.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 
 #define INDEX_MAX (16u << 20) /* of memory */
+#define CUTS_MAX  8	      /* in one contact, each behind something that came */
 
 struct begin {
 	struct parts *p;
@@ -119,8 +121,7 @@ static enum parts_end record_failed(struct parts *p)
 	return PARTS_LATER;
 }
 
-/* Up to this byte of the bundle. */
-static enum parts_end fetch_up_to(struct begin *b, uint64_t to)
+static enum parts_end fetch_once_up_to(struct begin *b, uint64_t to)
 {
 	const struct http_request r = { .method = "GET",
 					.url = b->p->url,
@@ -152,6 +153,21 @@ static enum parts_end fetch_up_to(struct begin *b, uint64_t to)
 			 b->want);
 	end = parts_judge(b->p, &answer, whole && answer.status != 206);
 	return b->whole ? PARTS_NONE : end;
+}
+
+/* Up to this byte of the bundle. On a line that breaks, the next request goes on behind what came:
+ * it lies in memory, and a later contact begins anew. */
+static enum parts_end fetch_up_to(struct begin *b, uint64_t to)
+{
+	for (unsigned cuts = 0;; cuts++) {
+		size_t before = b->len;
+		enum parts_end end = fetch_once_up_to(b, to);
+
+		if (end != PARTS_LATER || b->len == before || b->etag[0] == '\0' ||
+		    cuts == CUTS_MAX || os_now_ms() >= b->p->end_ms)
+			return end;
+		b->p->why[0] = '\0';
+	}
 }
 
 static enum parts_end refuse_bundle(struct parts *p, int code, const char *why)

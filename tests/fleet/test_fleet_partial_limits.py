@@ -240,6 +240,39 @@ def test_or_none_at_all_where_parts_are_required(fleet, server, wide):
     assert "raise [fleet] daily-bytes= there" in action.messages[-1] and not fleet.staged
 
 
+def breaks_behind(length, etag="one"):
+    """Each connection, after so many bytes of the index."""
+    def answer(handler):
+        bundle = handler.server.actions[-1].bundle
+        data, index = bundle.read_bytes(), index_of(bundle)
+        begin, end = map(int, handler.headers["Range"].removeprefix("bytes=").split("-"))
+        end = min(end + 1, len(data))
+        head = f"HTTP/1.1 206 OK\r\nContent-Length: {end - begin}\r\n" + (f'ETag: "{etag}"\r\n' if etag else "")
+        head += f"Content-Range: bytes {begin}-{end - 1}/{len(data)}\r\n\r\n"
+        handler.raw(head.encode(), data[begin:min(end, begin + length) if begin < index else end])
+    return answer
+
+
+def test_an_index_on_a_line_that_breaks_goes_on_where_it_ended(fleet, server, wide):
+    """It began anew in each contact, and so came never, where the line breaks before its end."""
+    fleet.configure(partial="require")
+    server.assign(wide)
+    server.on["artifact"] = breaks_behind(20 * KIB)
+    fleet.once(code=REBOOT)
+    assert fleet.staged
+    begins = [int(one.removeprefix("bytes=").split("-")[0]) for one in ranges(server)]
+    assert begins[:5] == [0, 20 * KIB, 40 * KIB, 60 * KIB, 64 * KIB] and begins == sorted(set(begins))
+    assert {one.get("If-Range") for one in server.requests("artifact")[1:8]} == {'"one"'}
+
+
+def test_without_an_etag_an_index_that_is_cut_waits_for_the_next_contact(fleet, server, wide):
+    fleet.configure(partial="require")
+    server.assign(wide)
+    server.on["artifact"] = breaks_behind(20 * KIB, None)
+    fleet.once(code=FAILURE)
+    assert ranges(server) == ["bytes=0-65535"]
+
+
 def test_the_rest_of_an_index_is_not_taken_of_another_file(fleet, server, wide):
     """A cache on the way that pays no heed to If-Range."""
     def other(handler):
