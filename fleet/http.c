@@ -273,14 +273,6 @@ static bool finish(struct transfer *t, CURLcode code, const char *curl_says)
 	return false;
 }
 
-static bool take_redirect(struct http_answer *a, const char *where, char next[URL_MAX + 1])
-{
-	if (snprintf(next, URL_MAX + 1, "%s", where) <= URL_MAX)
-		return true;
-	set_error(a, "the server redirects to an address that is too long");
-	return false;
-}
-
 /* A few of these lock a token. */
 static void look_for_refusal(const struct http_config *c, struct http_answer *a)
 {
@@ -336,7 +328,7 @@ static bool run_once(const struct http_config *c, const struct http_request *r, 
 		look_for_refusal(c, a);
 	if (whole && a->status >= 300 && a->status <= 399 && a->status != 304 &&
 	    curl_easy_getinfo(t.curl, CURLINFO_REDIRECT_URL, &where) == CURLE_OK && where != NULL)
-		whole = take_redirect(a, where, next);
+		whole = http_leads(a, where, next);
 	if (t.curl == c->kept)
 		curl_easy_reset(t.curl);
 	else

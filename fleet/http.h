@@ -102,6 +102,8 @@ bool http_is_other(const struct http_answer *a, const char *etag);
 /* Whether an error passes by itself: of a server or a proxy that has too much to do, or an error of
  * its own. false: it refuses, 4xx. PURE. */
 bool http_passes(int status);
+/* It redirects to `where`. false: that is too long for next, which is "" then; a->error says so. */
+bool http_leads(struct http_answer *a, const char *where, char next[URL_MAX + 1]);
 
 /* true: an answer came, with whatever status, and whole where its body is taken. false: a->error
  * says why not. */
