@@ -7,9 +7,11 @@
 
 #include "lib/log.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RUN_DIR "/run/keelboot"
 
@@ -172,6 +174,21 @@ static int make_monitor(const struct call *c)
 	return EXIT_USAGE;
 }
 
+/* A user without rights is not to take what it may not read for what is not set. */
+static void take_conf_warning(void *ctx, const char *file, int line, const char *text)
+{
+	bool *unread = ctx;
+
+	if (line > 0) {
+		log_warn("%s:%d: %s", file, line, text);
+	} else if (access(file, R_OK) != 0 && errno == EACCES) {
+		*unread = true;
+		log_err("%s: this user may not read it; run as root", file);
+	} else {
+		log_warn("%s: %s", file, text);
+	}
+}
+
 static bool can_begin(void)
 {
 	bool found;
@@ -225,7 +242,7 @@ static int run_call(const struct call *c)
 int main(int argc, char **argv)
 {
 	struct call call;
-	bool found;
+	bool found, unread = false;
 
 	log_to(2, 0);
 	log_set_name("keelboot-fleet");
@@ -244,7 +261,10 @@ int main(int argc, char **argv)
 	if (strcmp(call.verb, "run") == 0)
 		reload_hold();
 	conf_root = call.conf_root;
-	conf_load(&conf, conf_root, &found, NULL, NULL);
+	conf_load(&conf, conf_root, &found, take_conf_warning, &unread);
+	/* Nobody knows where the record is, nor whether there is a server. */
+	if (unread && strcmp(call.verb, "status") == 0)
+		return EXIT_LATER;
 	call.argv = argv;
 	return run_call(&call);
 }
