@@ -262,7 +262,7 @@ static int help_cmd(struct args *a, struct device_options *o)
 		if (v == NULL)
 			return unknown_verb(a->value);
 	} else if (id != ARGS_END) {
-		return OUTPUT_USAGE;
+		return args_wrong(a, id, "help");
 	}
 	if (v != NULL && v->main != NULL)
 		return print_help_below(v, a->argc - a->at, a->argv + a->at);
@@ -271,8 +271,10 @@ static int help_cmd(struct args *a, struct device_options *o)
 
 static int version_cmd(struct args *a, struct device_options *o)
 {
-	if (device_options_next(a, o) != ARGS_END)
-		return OUTPUT_USAGE;
+	int id = device_options_next(a, o);
+
+	if (id != ARGS_END)
+		return args_wrong(a, id, "version");
 	puts("keelboot " KB_VERSION);
 	return output_flush() == KB_OK ? OUTPUT_OK : OUTPUT_FAILURE;
 }

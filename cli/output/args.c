@@ -115,6 +115,8 @@ int args_wrong(const struct args *a, int id, const char *verb)
 {
 	if (id == ARGS_OPERAND)
 		log_err("\"%s\": unexpected argument; see `keelboot help %s`", a->value, verb);
+	else if (id > 0)
+		log_err("--%s: not for %s; see `keelboot help %s`", a->option, verb, verb);
 	return OUTPUT_USAGE;
 }
 

@@ -61,7 +61,7 @@ int state_cmd(struct args *a, struct device_options *o)
 	if (id == ARGS_END)
 		return args_missing("state", "show, export or init");
 	if (id != ARGS_OPERAND)
-		return OUTPUT_USAGE;
+		return args_wrong(a, id, "state");
 	if (strcmp(a->value, "show") == 0)
 		return show_cmd(a, o);
 	if (strcmp(a->value, "init") == 0)
