@@ -62,6 +62,16 @@ def failed_units(*names):
     return {"systemctl": "\n".join(lines) or ":"}
 
 
+@pytest.mark.parametrize("name, line, has", [
+    ("free-space", "minimun=64M", "; it has minimum= paths="),
+    ("free-space", "minimum 64M", "; it has minimum= paths="),
+    ("clock", "witin = 5 ", "; it has within="), ("kernel", "within=5", ""), ("readonly-root", "=", "")])
+def test_a_setting_that_a_check_does_not_have_fails_it(health, name, line, has):
+    """The default counted, and nobody knew."""
+    said = health(name, f"# as we want it\n\n  {line}\nminimum=1K\n", code=1)
+    assert said == f"{line.strip()} in {health.folder}/health/{name}: this check has no such setting{has}"
+
+
 def test_failed_units(health):
     health("failed-units", tools=failed_units())
     assert health("failed-units", tools=failed_units("app.service", "b.mount"), code=1) == "failed: app.service b.mount"
