@@ -2,6 +2,7 @@
 #include "fleet/monitor.h"
 
 #include "fleet/clock.h"
+#include "fleet/monitor_call.h"
 #include "fleet/permit.h"
 
 #include "channel/strict.h"
@@ -10,7 +11,6 @@
 #include "lib/os_command.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
-#include "libkeelboot/keelboot_program.h"
 #include "channel/staged_note.h"
 
 #include <errno.h>
@@ -20,64 +20,9 @@
 #include <unistd.h>
 
 #define PATH_LEN	 64
-#define ASK_TIMEOUT_S	 60
 #define CHANGE_TIMEOUT_S 120
 
-/* ---------------------------------------------------------------- the command */
-
-/* The last document that it prints. */
-static int take_document(void *data, json_object *document)
-{
-	json_object **last = data;
-
-	if (document == NULL)
-		return 0;
-	json_object_put(*last);
-	*last = json_object_get(document);
-	return 0;
-}
-
-static void take_error(struct monitor_result *r, struct keelboot *kb)
-{
-	const char *text = keelboot_error(kb);
-
-	if (strncmp(text, "keelboot: ", 10) == 0)
-		text += 10;
-	snprintf(r->why, sizeof(r->why), "%.*s", (int)strcspn(text, "\n"), text);
-	if (r->why[0] == '\0')
-		snprintf(r->why, sizeof(r->why), "keelboot does not say why");
-}
-
-static void run_program(struct monitor *m, struct keelboot_program *p, struct monitor_result *r,
-			json_object **document)
-{
-	json_object *last = NULL;
-
-	p->take = document != NULL ? take_document : NULL;
-	p->data = &last;
-	(void)keelboot_program_run(m->kb, p, &r->code);
-	if (r->code != 0)
-		take_error(r, m->kb);
-	if (document != NULL)
-		*document = last;
-}
-
-static void call(struct monitor *m, const char *const *words, int timeout_s,
-		 struct monitor_result *r, json_object **document)
-{
-	struct keelboot_program p = { .words = words, .timeout_s = timeout_s };
-
-	run_program(m, &p, r, document);
-}
-
-/* Of "bundle" and "channel": no option of the device stands before them. */
-static void call_inspect(struct monitor *m, const char *const *words, struct monitor_result *r,
-			 json_object **document)
-{
-	struct keelboot_program p = { .words = words, .bare = true, .timeout_s = ASK_TIMEOUT_S };
-
-	run_program(m, &p, r, document);
-}
+/* ---------------------------------------------------------------- the bundle */
 
 /* Of a reason, not where the file was. */
 static void drop_path(struct monitor_result *r, const char *path)
@@ -125,7 +70,7 @@ static void inspect(struct monitor *m, struct monitor_result *r, json_object **d
 	if (!open_bundle(m, &fd, path, r))
 		return;
 	snprintf(number, sizeof(number), "%u", m->conf->signatures_required);
-	call_inspect(m, words, r, document);
+	monitor_call_inspect(m, words, r, document);
 	drop_path(r, path);
 }
 
@@ -143,7 +88,7 @@ static void inspect_channel(struct monitor *m, struct monitor_result *r, json_ob
 		return;
 	snprintf(number, sizeof(number), "%u", m->conf->signatures_required);
 	name_open_file(path, fd);
-	call_inspect(m, words, r, document);
+	monitor_call_inspect(m, words, r, document);
 	drop_path(r, path);
 }
 
@@ -157,7 +102,7 @@ static bool read_staged(struct monitor *m, const char *key, char *text, size_t s
 	json_object *document = NULL, *staged;
 	bool known;
 
-	call(m, status, ASK_TIMEOUT_S, r, &document);
+	monitor_call(m, status, MONITOR_ASK_S, r, &document);
 	known = document != NULL;
 	if (strict_object(document, "staged", &staged) != KB_OK ||
 	    strict_text(staged, key, text, size) != KB_OK)
@@ -180,7 +125,7 @@ static void ask_status(struct monitor *m, struct monitor_result *r, json_object 
 	char release[ACTION_RELEASE_LEN + 1];
 	json_object *said = NULL, *staged;
 
-	call(m, status, ASK_TIMEOUT_S, r, &said);
+	monitor_call(m, status, MONITOR_ASK_S, r, &said);
 	*document = said;
 	if (strict_object(said, "staged", &staged) != KB_OK)
 		return;
@@ -188,8 +133,7 @@ static void ask_status(struct monitor *m, struct monitor_result *r, json_object 
 	json_object_object_add(staged, "fleet", json_object_new_boolean(!is_of_others(m, release)));
 }
 
-/* No time is set: its bundle may be large and its medium slow, and it ends if it is not. What a
- * person stages meanwhile stays: the command looks again. */
+/* What a person stages meanwhile stays: the command looks again. */
 static void stage(struct monitor *m, struct monitor_result *r, json_object **document)
 {
 	char staged[ACTION_RELEASE_LEN + 1], path[PATH_LEN];
@@ -201,7 +145,7 @@ static void stage(struct monitor *m, struct monitor_result *r, json_object **doc
 	if (is_of_others(m, staged)) {
 		*r = (struct monitor_result){ .code = 1, .why = "what others staged goes before" };
 	} else if (open_bundle(m, &fd, path, r)) {
-		call(m, words, 0, r, document);
+		monitor_call_long(m, words, fd, r, document);
 		drop_path(r, path);
 	}
 }
@@ -219,15 +163,14 @@ static void unstage_ours(struct monitor *m, struct monitor_result *r)
 {
 	static const char *const words[] = { "unstage", "--by-fleet", NULL };
 
-	call(m, words, CHANGE_TIMEOUT_S, r, NULL);
+	monitor_call(m, words, CHANGE_TIMEOUT_S, r, NULL);
 	if (r->code != 1 || !stays(m))
 		return;
 	*r = (struct monitor_result){ .code = MONITOR_OTHERS, .why = "others staged it" };
 	log_warn("what is staged stays: it was not staged by keelboot-fleet");
 }
 
-/* No time is set: of a slot, a file is read that may be the one of the bundle, and a medium may be
- * slow. Slots are read for ranges. */
+/* Slots are read for ranges; of a slot, a file may be that is as long as the bundle's. */
 static void look_at_bundle(struct monitor *m, const char *what, struct monitor_result *r,
 			   json_object **document)
 {
@@ -237,7 +180,7 @@ static void look_at_bundle(struct monitor *m, const char *what, struct monitor_r
 
 	if (!open_bundle(m, &fd, path, r))
 		return;
-	call(m, words, 0, r, document);
+	monitor_call_long(m, words, fd, r, document);
 	drop_path(r, path);
 }
 
@@ -330,10 +273,10 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		ask_status(m, r, document);
 		break;
 	case MONITOR_WHY:
-		call(m, why, ASK_TIMEOUT_S, r, document);
+		monitor_call(m, why, MONITOR_ASK_S, r, document);
 		break;
 	case MONITOR_HISTORY:
-		call(m, history, ASK_TIMEOUT_S, r, document);
+		monitor_call(m, history, MONITOR_ASK_S, r, document);
 		break;
 	case MONITOR_INSPECT:
 		inspect(m, r, document);

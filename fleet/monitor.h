@@ -54,6 +54,9 @@ struct monitor {
 	unsigned user, group;
 	/* to the process that does the work; -1: this one does it */
 	int link;
+	/* while that lasts, who waits for it hears so; NULL: nobody waits */
+	void (*beat)(int link);
+	int waits;
 };
 
 struct monitor_order {

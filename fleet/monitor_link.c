@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/monitor_link.h"
 
+#include "lib/log.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -15,6 +16,8 @@ struct answer {
 	/* bytes of it; 0: none */
 	uint32_t len;
 };
+
+#define BEAT UINT32_MAX /* a length: the work goes on */
 
 /* CMSG_LEN: with room for a second one, that would stay open. */
 union space {
@@ -118,10 +121,33 @@ static bool ask_link(int link, const struct monitor_order *order, struct monitor
 	if (!send_head(link, order, sizeof(*order), *fd))
 		return false;
 	util_close(fd);
-	if (!receive_head(link, &a, sizeof(a), fd) || a.len > MONITOR_TEXT_MAX)
+	do {
+		if (!receive_head(link, &a, sizeof(a), fd))
+			return false;
+	} while (a.len == BEAT);
+	if (a.len > MONITOR_TEXT_MAX)
 		return false;
 	*result = a.result;
 	return a.len == 0 || receive_document(link, a.len, document);
+}
+
+/* The end of this process is that of the other one, as soon as that looks. */
+static _Noreturn void give_up(void)
+{
+	log_err("the process that stages has not answered for long: a disk may hang; this one ends");
+	exit(1);
+}
+
+static void ask_other(int link, const struct monitor_order *order, struct monitor_result *r,
+		      json_object **document, int *fd)
+{
+	errno = 0;
+	if (ask_link(link, order, r, document, fd))
+		return;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		give_up();
+	*r = (struct monitor_result){ .code = MONITOR_GONE,
+				      .why = "the process that stages has ended" };
 }
 
 void monitor_do(struct monitor *m, const struct monitor_order *order, struct monitor_result *r,
@@ -135,9 +161,8 @@ void monitor_do(struct monitor *m, const struct monitor_order *order, struct mon
 	*document = NULL;
 	if (m->link < 0)
 		monitor_work(m, order, r, document, fd);
-	else if (!ask_link(m->link, order, r, document, fd))
-		*r = (struct monitor_result){ .code = MONITOR_GONE,
-					      .why = "the process that stages has ended" };
+	else
+		ask_other(m->link, order, r, document, fd);
 	json_object_put(unused);
 	util_close(&none);
 }
@@ -162,6 +187,14 @@ static bool is_order(struct monitor_order *o)
 	       is_word(o->name, sizeof(o->name)) && is_word(o->why, sizeof(o->why));
 }
 
+/* Who waits may have ended: then the answer finds that out. */
+static void send_beat(int link)
+{
+	const struct answer a = { .len = BEAT };
+
+	(void)!send_head(link, &a, sizeof(a), -1);
+}
+
 bool monitor_link_answer(int link, struct monitor *m)
 {
 	struct monitor_order order;
@@ -177,6 +210,8 @@ bool monitor_link_answer(int link, struct monitor *m)
 	/* None is open where an order opens one. */
 	if (fd >= 0 && order.work != MONITOR_CHANNEL)
 		return false;
+	m->beat = send_beat;
+	m->waits = link;
 	monitor_work(m, &order, &a.result, &document, &fd);
 	text = document != NULL ? json_object_to_json_string_ext(document, JSON_C_TO_STRING_PLAIN)
 				: NULL;

@@ -6,6 +6,7 @@
 #include "fleet/reload.h"
 
 #include "lib/log.h"
+#include "lib/os.h"
 #include "lib/util.h"
 
 #include <errno.h>
@@ -17,21 +18,35 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define END_MS	 30000u /* for a process that has nothing to do any more */
 #define QUIET_MS 2000	/* without an order: the contact is over, or waits for the network */
 #define NOBODY	 65534u /* "nobody" of all distributions; it needs no entry in /etc/passwd */
 
 /* ---------------------------------------------------------------- with rights */
 
+/* One that does not end is ended; what a disk that hangs keeps is left. */
 static int wait_for_end(pid_t pid)
 {
+	uint64_t begun = os_now_ms();
+	bool killed = false;
 	int status = 0;
 
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return status;
+	for (;;) {
+		pid_t got = waitpid(pid, &status, WNOHANG);
+		uint64_t ms = os_now_ms() - begun;
+
+		if (got == pid || (got < 0 && errno != EINTR))
+			return status;
+		if (ms >= 2 * END_MS)
+			return W_EXITCODE(1, 0);
+		if (ms >= END_MS && !killed)
+			killed = kill(pid, SIGKILL) == 0;
+		os_sleep_ms(10);
+	}
 }
 
 /* An order, or the end of who gives them. */
@@ -110,6 +125,21 @@ static bool find_user(struct monitor *m)
 	return m->user != 0;
 }
 
+static bool bound_waits(int link, unsigned receive_s)
+{
+	const struct timeval take = { .tv_sec = receive_s }, give = { .tv_sec = MONITOR_LINK_S };
+
+	return setsockopt(link, SOL_SOCKET, SO_RCVTIMEO, &take, sizeof(take)) == 0 &&
+	       setsockopt(link, SOL_SOCKET, SO_SNDTIMEO, &give, sizeof(give)) == 0;
+}
+
+static bool make_link(const struct monitor *m, int ends[2])
+{
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0 &&
+	       bound_waits(ends[0], m->conf->fleet_timeout_s + MONITOR_SILENCE_S) &&
+	       bound_waits(ends[1], MONITOR_LINK_S);
+}
+
 bool split(struct monitor *m)
 {
 	pid_t parent = getpid(), pid;
@@ -117,7 +147,7 @@ bool split(struct monitor *m)
 
 	if (!find_user(m))
 		return true;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0 || (pid = fork()) < 0) {
+	if (!make_link(m, ends) || (pid = fork()) < 0) {
 		log_err("no second process can be started: %s", strerror(errno));
 		return false;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libkeelboot/keelboot_program.h"
 #include "libkeelboot/keelboot_child.h"
+#include "libkeelboot/keelboot_work.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -33,6 +34,9 @@ struct run {
 	/* why it shall end: an error number, or 0 */
 	int stop;
 	int64_t deadline_ms, kill_ms, tick_ms;
+	/* when it was last seen to do anything, and what it had done by then (keelboot_work.h) */
+	int64_t seen_ms;
+	uint64_t work;
 };
 
 static int64_t now_ms(void)
@@ -138,6 +142,20 @@ static void read_end(struct run *r, enum keelboot_child_end end)
 	r->child.end[end] = -1;
 }
 
+/* What cannot be seen does not count as idle. */
+static bool is_idle(struct run *r, int64_t now)
+{
+	uint64_t work;
+
+	if (r->p->idle_s == 0 || r->stop != 0)
+		return false;
+	if (!keelboot_work_done(r->child.pid, &work) || work != r->work) {
+		r->seen_ms = now;
+		r->work = work;
+	}
+	return now - r->seen_ms >= (int64_t)r->p->idle_s * 1000;
+}
+
 static void look_at_clock(struct run *r)
 {
 	int64_t now = now_ms();
@@ -149,6 +167,8 @@ static void look_at_clock(struct run *r)
 	if (now < r->tick_ms)
 		return;
 	r->tick_ms = now + TICK_MS;
+	if (is_idle(r, now))
+		stop_command(r, -ETIME);
 	if (r->p->take != NULL && r->stop == 0 && r->p->take(r->p->data, NULL) != 0)
 		stop_command(r, -ECANCELED);
 }
@@ -182,6 +202,13 @@ static int error_of(int exit_code)
 	return (size_t)exit_code < NUMBER_OF(errors) ? errors[exit_code] : -EPROTO;
 }
 
+static const char *why_stopped(int stop)
+{
+	return stop == -ETIMEDOUT ? "it took too long"
+	       : stop == -ETIME	  ? "it stood still, as behind a disk that hangs"
+				  : "on request";
+}
+
 static int judge(struct run *r, const char *program, int *exit_code)
 {
 	struct keelboot *kb = r->kb;
@@ -199,7 +226,7 @@ static int judge(struct run *r, const char *program, int *exit_code)
 	/* It was done before the signal came. */
 	if (r->stop != 0 && code != 0)
 		return keelboot_fail(kb, r->stop, "%s was ended: %s", program,
-				     r->stop == -ETIMEDOUT ? "it took too long" : "on request");
+				     why_stopped(r->stop));
 	if (r->status != NO_STATUS && WIFSIGNALED(r->status))
 		return keelboot_fail(kb, -ECHILD, "%s was killed by signal %d", program,
 				     WTERMSIG(r->status));
@@ -266,7 +293,8 @@ int keelboot_program_run(struct keelboot *kb, const struct keelboot_program *p, 
 		json_tokener_free(r.tokener);
 		return keelboot_fail(kb, err, "%s: no process can be started", argv[0]);
 	}
-	r.tick_ms = now_ms() + TICK_MS;
+	r.seen_ms = now_ms();
+	r.tick_ms = r.seen_ms + TICK_MS;
 	r.deadline_ms = p->timeout_s > 0 ? now_ms() + (int64_t)p->timeout_s * 1000 : NEVER;
 	follow(&r);
 	keelboot_child_forget(&r.child);

@@ -20,6 +20,8 @@ struct keelboot_program {
 	void *data;
 	/* after that it is ended; 0: never */
 	int timeout_s;
+	/* after so long in which it did nothing (keelboot_work.h); 0: never */
+	int idle_s;
 };
 
 /*

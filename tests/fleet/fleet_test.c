@@ -15,9 +15,12 @@
 #include "tests/unit/test.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *why;
@@ -1072,6 +1075,69 @@ TEST(a_monitor_that_has_ended_is_an_error)
 	assert_null(o);
 	assert_string_equal(r.why, "the process that stages has ended");
 	close(ends[0]);
+}
+
+/* What tests play of the other end: a beat, so many answers, and then nothing. */
+static void play_other(int link, unsigned beats, bool answers)
+{
+	struct {
+		struct monitor_result result;
+		uint32_t len;
+	} a = { .result = { .code = 7, .why = "busy" }, .len = UINT32_MAX };
+	static struct monitor_order order;
+
+	assert_int_equal(recv(link, &order, sizeof(order), MSG_WAITALL), sizeof(order));
+	for (unsigned i = 0; i < beats; i++)
+		assert_int_equal(send(link, &a, sizeof(a), 0), sizeof(a));
+	a.len = 0;
+	if (answers)
+		assert_int_equal(send(link, &a, sizeof(a), 0), sizeof(a));
+	else
+		sleep(60);
+}
+
+/* How the process ends that asks. */
+static int ask_other_end(unsigned beats, bool answers)
+{
+	const struct timeval second = { .tv_sec = 1 };
+	const struct monitor_order order = { .work = MONITOR_STAGE };
+	struct monitor h = { .link = -1 };
+	struct monitor_result r;
+	int ends[2], status;
+	pid_t asks, other;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+	assert_int_equal(setsockopt(ends[0], SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second)), 0);
+	other = fork();
+	if (other == 0) {
+		close(ends[0]);
+		play_other(ends[1], beats, answers);
+		_exit(0);
+	}
+	asks = fork();
+	if (asks == 0) {
+		close(ends[1]);
+		h.link = ends[0];
+		monitor_do(&h, &order, &r, NULL, NULL);
+		_exit(r.code);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(waitpid(asks, &status, 0), asks);
+	kill(other, SIGKILL);
+	assert_int_equal(waitpid(other, NULL, 0), other);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST(a_long_order_says_that_it_goes_on)
+{
+	assert_int_equal(ask_other_end(3, true), 7);
+}
+
+TEST(who_gets_no_answer_for_long_ends)
+{
+	assert_int_equal(ask_other_end(0, false), 1);
+	assert_int_equal(ask_other_end(3, false), 1);
 }
 
 static char status_path[64];

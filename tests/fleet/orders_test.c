@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Orders of the process without rights, as it may give them once it is not its own master any more.
  */
-#include "fleet/monitor.h"
+#include "fleet/monitor_call.h"
 #include "lib/conf.h"
 #include "libkeelboot/keelboot.h"
 #include "tests/unit/test.h"
@@ -241,6 +241,14 @@ TEST(when_a_timer_asks_next_is_noted_and_nothing_else_is_done)
 	assert_string_equal(r.why,
 			    "/nowhere: nothing can be noted there: No such file or directory");
 	end();
+}
+
+/* While all of a bundle is flushed, nobody sees anything: 4 GiB at half a MiB in a second. */
+TEST(a_command_may_stand_still_for_as_long_as_a_slow_card_flushes)
+{
+	assert_int_equal(monitor_patience(0), 600);
+	assert_int_equal(monitor_patience(UINT64_C(4) << 30), 600 + 8192);
+	assert_int_equal(monitor_patience(UINT64_MAX), INT32_MAX);
 }
 
 TEST_MAIN("orders", .quiet = true)

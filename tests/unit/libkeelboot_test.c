@@ -379,6 +379,32 @@ TEST(a_command_that_hangs_is_ended)
 	assert_int_equal(kill((pid_t)strtol(written("pid"), NULL, 10), 0), -1);
 }
 
+/* As behind a disk that hangs: nothing that it does is seen. */
+TEST(a_command_that_stands_still_is_ended)
+{
+	static const char *const words[] = { "stage", NULL };
+	const struct keelboot_program p = { .words = words, .idle_s = 2 };
+	time_t begin = seconds();
+	int code;
+
+	command_is("exec sleep 60");
+	assert_int_equal(keelboot_program_run(kb, &p, &code), -ETIME);
+	assert_non_null(strstr(keelboot_error(kb), "was ended: it stood still"));
+	assert_in_range(seconds() - begin, 1, 30);
+}
+
+TEST(a_command_that_works_slowly_is_not)
+{
+	static const char *const words[] = { "stage", NULL };
+	const struct keelboot_program p = { .words = words, .idle_s = 2 };
+	int code;
+
+	command_is(strf("for i in 1 2 3 4 5 6 7 8 9 10; do echo x >>%s; sleep 0.5; done",
+			folder_at("slow")));
+	assert_int_equal(keelboot_program_run(kb, &p, &code), 0);
+	assert_int_equal(code, 0);
+}
+
 static int good_later(time_t seconds)
 {
 	looks = 0;
