@@ -10,6 +10,7 @@ import tarfile
 import tempfile
 import zlib
 from pathlib import Path
+from typing import NamedTuple
 
 import kbdisk
 from kbdisk import Vfat
@@ -17,6 +18,7 @@ from kbtools import TREE, run
 
 LOADERS = TREE / "kernel-cmdline/loaders"
 GRUB = Path("/usr/lib/grub")
+OVMF, AAVMF = Path("/usr/share/OVMF"), Path("/usr/share/AAVMF")
 GRUB_MODULES = ("boot", "echo", "fat", "linux", "loadenv", "memdisk", "normal", "part_gpt", "reboot", "regexp",
                 "serial", "sleep", "tar", "terminal", "test")
 GRUB_DISKS = {"i386-pc": ("biosdisk",), "x86_64-efi": ()}
@@ -134,18 +136,49 @@ def pair(kernel, initramfs, kernel_name: str = "vmlinuz") -> dict:
     return {kernel_name: kernel, "initramfs.img": initramfs}
 
 
-def firmware(variables: Path) -> list:
-    """Arguments for QEMU: OVMF without Secure Boot, and a file for its variables that is kept."""
-    ovmf = Path("/usr/share/OVMF")
+class Uefi(NamedTuple):
+    """What differs between UEFI's firmwares of two processors. None has Secure Boot."""
+    code: Path
+    variables: Path         # as they are from the factory
+    machine: tuple          # of QEMU
+    stubs: Path             # the folder of systemd's programs for it
+    suffix: str             # how the names of programs end
+
+    @property
+    def boot(self) -> str:
+        """What the firmware starts of a medium without an entry."""
+        return f"EFI/BOOT/BOOT{self.suffix.upper()}.EFI"
+
+    @property
+    def stub(self) -> Path:
+        return self.stubs / f"linux{self.suffix}.efi.stub"
+
+    @property
+    def systemd_boot(self) -> Path:
+        return self.stubs / f"systemd-boot{self.suffix}.efi"
+
+
+# By Debian's name of the processor.
+UEFI = {
+    "amd64": Uefi(OVMF / "OVMF_CODE_4M.fd", OVMF / "OVMF_VARS_4M.fd", ("-machine", "q35"),
+                  Path("/usr/lib/systemd/boot/efi"), "x64"),
+    "arm64": Uefi(AAVMF / "AAVMF_CODE.fd", AAVMF / "AAVMF_VARS.fd", (),
+                  TREE / "build/sysroot/arm64/usr/lib/systemd/boot/efi", "aa64"),
+}
+
+
+def firmware(variables: Path, arch: str = "amd64") -> list:
+    """Arguments for QEMU: that processor's, and a file for its variables that is kept."""
+    uefi = UEFI[arch]
     if not variables.exists():
-        shutil.copy(ovmf / "OVMF_VARS_4M.fd", variables)
-    return ["-machine", "q35", "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={ovmf}/OVMF_CODE_4M.fd",
+        shutil.copy(uefi.variables, variables)
+    return [*uefi.machine, "-drive", f"if=pflash,format=raw,unit=0,readonly=on,file={uefi.code}",
             "-drive", f"if=pflash,format=raw,unit=1,file={variables}"]
 
 
 # --- systemd-boot -------------------------------------------------------------------------------
 
-SYSTEMD_BOOT = Path("/usr/lib/systemd/boot/efi/systemd-bootx64.efi")
+SYSTEMD_BOOT = UEFI["amd64"].systemd_boot
 
 
 def esp_file(disk, partition: str, name: str):

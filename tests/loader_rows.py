@@ -9,16 +9,19 @@ from distro_rows import TOP, collected, digest_of
 FILES = [f"tests/boot/test_{name}.py" for name in (
     "loader_grub", "loader_uefi", "loader_tryboot", "loader_barebox", "loader_uboot_x86", "pairs_grub", "pairs_uefi",
     "pairs_sdboot", "pairs_type1", "pairs_efibootguard", "pairs_kexec", "pairs_uboot_x86")]
-ARM64 = ("loader_uboot", "pairs_uboot")     # played on that processor
-NAMES = {"uboot": "u-boot", "sdboot": "systemd-boot", "type1": "systemd-boot-type1", "x86": "u-boot-x86"}
+# Played on that processor.
+ARM64 = ("loader_uboot", "pairs_uboot", "pairs_uefi_arm64")
+NAMES = {"uboot": "u-boot", "sdboot": "systemd-boot", "type1": "systemd-boot-type1", "uboot-x86": "u-boot-x86"}
 
 
-# Where the code of each begins: headers lead to the rest of it, but loader.h, which has all of them. And its script.
+# Where the code of each begins, on any processor: headers lead to the rest of it, but loader.h, which has all of them.
+# And its script.
 CODE = {"grub": "loader_grub", "uefi": "loader_uefi", "systemd-boot": "loader_systemd",
         "systemd-boot-type1": "loader_systemd", "efibootguard": "loader_efibg",
-        "u-boot": "loader_uboot", "u-boot-x86": "loader_uboot", "tryboot": "loader_tryboot",
+        "u-boot": "loader_uboot", "tryboot": "loader_tryboot",
         "barebox": "loader_barebox"}
-SCRIPTS = {"grub": "grub.cfg", "u-boot": "boot.cmd", "u-boot-x86": "boot.cmd"}
+SCRIPTS = {"grub": "grub.cfg", "u-boot": "boot.cmd"}
+PROCESSORS = re.compile("-(x86|arm64)$")
 # What else only that loader has.
 OWN = {"systemd-boot-type1": ("lib/bls.[ch]", "update/apply/apply_entry.[ch]")}
 
@@ -26,6 +29,7 @@ OWN = {"systemd-boot-type1": ("lib/bls.[ch]", "update/apply/apply_entry.[ch]")}
 def sources(loader: str) -> set:
     """Its files in selector/loader/, or initramfs/kexec/, its script, what else is its own, and those that ask each
     of them: init's."""
+    loader = PROCESSORS.sub("", loader)
     found = {path for pattern in OWN.get(loader, ()) for path in TOP.glob(pattern)}
     left = [CODE[loader]] if loader in CODE else []
     if loader not in CODE:
@@ -45,7 +49,7 @@ def glue(loader: str) -> str:
 
 def row(file: str, scenario: str, parameters: str) -> dict:
     """What a test is called: its file without .py, its name and its parameters."""
-    loader = file.rpartition("_")[2]
+    loader = re.sub("^test_(loader|pairs)_", "", file).replace("_", "-")
     return {"loader": NAMES.get(loader, loader), "scenario": f"{scenario} {parameters}".strip()}
 
 

@@ -67,6 +67,7 @@ def u_boot(good: str) -> tuple:
 
 
 MODEL = Not("no kernel runs there")
+X86_64 = Not("played on x86-64")
 LOADERS = {     # what a reader calls it: the loader of the record, and the stories in their order
     "GRUB, from a BIOS": ("grub", grub("", "i386-pc")),
     "GRUB, from UEFI": ("grub", grub(" x86_64-efi", "x86_64-efi")),
@@ -76,6 +77,11 @@ LOADERS = {     # what a reader calls it: the loader of the record, and the stor
         played("power cut in the copy leaves the other kernel and the install goes on"),
         played("image that is larger than its partition is refused before anything is written"),
         Not("one `BootOrder`, without a count"),
+        played("both images bad is the firmwares end and a file that is put back boots"))),
+    "UEFI itself, on AArch64": ("uefi-arm64", (
+        played("release brings its image and is committed with it"), played(PANIC),
+        played("release whose initramfs is garbage is left and says why"), played(PLUG, note="the plug ends it"),
+        X86_64, X86_64, Not("one `BootOrder`, without a count"),
         played("both images bad is the firmwares end and a file that is put back boots"))),
     "systemd-boot": ("systemd-boot", (
         played("release brings its image and is committed with it"), played(PANIC),

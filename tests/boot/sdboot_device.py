@@ -33,7 +33,7 @@ class Entries(UkiDevice):
     WATCHDOG = "systemd-boot arms no watchdog, and whether the firmware does is not known"
 
     def parts(self, size=SIZE):
-        files = {"EFI/BOOT/BOOTX64.EFI": kbloader.SYSTEMD_BOOT, "loader/loader.conf": b"timeout 0\n"}
+        files = {self.uefi.boot: self.uefi.systemd_boot, "loader/loader.conf": b"timeout 0\n"}
         return [("esp", size, Vfat({**files, **self.own_files()}), "esp")]
 
     def own_files(self) -> dict:

@@ -10,7 +10,7 @@ import pytest
 import uki_device
 from kbdisk import Vfat
 from sdboot_device import LOADER, NEEDS_IT, SIZE, SLOW, Entries, goes_on_after_cuts
-from uki_device import FILES, GARBAGE, HANDED_OVER, LINE, PANICS
+from uki_device import FILES, GARBAGE, HANDED_OVER
 
 pytestmark = NEEDS_IT
 
@@ -86,7 +86,7 @@ def test_stage_refuses_a_release_whose_kernel_has_no_room(bench):
 
 def test_three_kernels_in_turn_are_each_that_of_its_release(bench):
     entries = Entries(bench)
-    images = {f"{number}.0": entries.uki(f"{LINE} release={number}") for number in (2, 3)}
+    images = {f"{number}.0": entries.uki(f"release={number}") for number in (2, 3)}
     for version, slot, other in (("2.0", "b", "1.0"), ("3.0", "a", "2.0")):
         with entries.machine(bench.stick(entries.bundle(version, images[version]), name=f"stick{version[0]}")) as vm:
             bench.up(vm, version, slot, SLOW)
@@ -112,11 +112,7 @@ def test_release_whose_image_is_none_is_left_and_says_why(bench):
 
 
 def test_release_whose_kernel_panics_is_left_and_says_why(bench):
-    entries = Entries(bench)
-    with entries.machine(bench.stick(entries.bundle("2.0", entries.uki(PANICS)))) as vm:
-        vm.expect(HANDED_OVER, SLOW)
-        vm.expect("Kernel panic", SLOW)
-        entries.rejected(vm)
+    uki_device.is_left_after_a_panic(Entries(bench))
 
 
 def test_release_whose_initramfs_is_garbage_is_left_and_says_why(bench):
@@ -205,15 +201,8 @@ def test_entry_that_somebody_deleted_leads_to_the_other_slot(bench):
 
 
 def test_both_images_bad_is_the_loaders_end_and_a_file_that_is_put_back_boots(bench):
-    entries = Entries(bench).commit()
-    for slot in "ab":
-        entries.put(slot, GARBAGE)
-    with entries.machine() as vm:
-        vm.expect("Reboot Into Firmware Interface", SLOW)
-        vm.expect('starting Boot0000 "UiApp"', SLOW)
-    entries.put("b", entries.image)
-    with entries.machine() as vm:
-        bench.up(vm, "2.0", "b", SLOW)
+    uki_device.come_up_once_an_image_is_put_back(Entries(bench).commit(), "Reboot Into Firmware Interface",
+                                                 'starting Boot0000 "UiApp"')
 
 
 def test_preset_that_a_hand_set_to_another_entry_is_made_ours_before_an_install(bench):

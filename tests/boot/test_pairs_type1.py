@@ -9,7 +9,7 @@ import kbkernel
 import kbloader
 import pytest
 from sdboot_device import LOADER, NEEDS_IT, SLOW, Entries, goes_on_after_cuts
-from uki_device import GARBAGE, HANDED_OVER, HANGS, INCOMPATIBLE, LINE, PANICS
+from uki_device import GARBAGE, HANDED_OVER, HANGS, INCOMPATIBLE, PANICS
 
 pytestmark = NEEDS_IT
 
@@ -26,19 +26,18 @@ class Texts(Entries):
     INITRD = {slot: f"keelboot-{slot}/initrd.img" for slot in "ab"}
     TEXT = {slot: f"loader/entries/keelboot-{slot}.conf" for slot in "ab"}
 
-    def uki(self, line=LINE):
+    def uki(self, more=""):
         """The kernel alone: its command line is in the text."""
-        assert line == LINE
+        assert not more
         return kbkernel.get().bzimage
 
     @property
     def initrd(self):
         return self.bench.conf_initramfs(f"{self.NAME}-{self.tries}", self.conf(), packed=True)
 
-    @staticmethod
-    def text(slot, line=LINE) -> bytes:
+    def text(self, slot, more="") -> bytes:
         return (f"title Keelboot {slot}\nlinux /keelboot-{slot}/vmlinuz\ninitrd /keelboot-{slot}/initrd.img\n"
-                f"options {line}\n").encode()
+                f"options {self.line(more)}\n").encode()
 
     def own_files(self):
         return {self.FILES["a"]: self.image, self.INITRD["a"]: self.initrd,

@@ -8,9 +8,8 @@ import kbdisk
 import uki_device
 from cut_disk import CutDisk
 from kbdisk import Vfat, mkvfat
-from uki_device import GARBAGE, HANDED_OVER, LINE, NEEDS, PANICS, UkiDevice
+from uki_device import HANDED_OVER, NEEDS, UkiDevice
 
-BOOT = "EFI/BOOT/BOOTX64.EFI"
 SIZE = "48M"
 SLOW = 240      # seconds: the firmware is emulated, too
 # Removes the firmware's entry of slot b, as a firmware does that checks its entries while a disk is away.
@@ -27,46 +26,35 @@ class Firmware(UkiDevice):
     CONF = ("[system]\ntries={tries}\n[slot.a]\nboot=PARTLABEL=boot-a\n[slot.b]\nboot=PARTLABEL=boot-b\n"
             "[loader]\nkind=uefi\n")
     HELPER = "/usr/lib/keelboot/keelboot-helper loader uefi a=/dev/vda5,b=/dev/vda6"
-    PARTS, FILES = {slot: f"boot-{slot}" for slot in "ab"}, {slot: BOOT for slot in "ab"}
+    PARTS = {slot: f"boot-{slot}" for slot in "ab"}
     SLOW, OPTIONS = SLOW, ("--module", "efivarfs")
     WATCHDOG = "whether the hardware's runs is not known"
 
+    @property
+    def FILES(self):
+        return {slot: self.uefi.boot for slot in "ab"}
+
     def parts(self):
-        return [("boot-a", SIZE, Vfat({BOOT: self.image}), "esp"), ("boot-b", SIZE, None, "esp")]
+        return [("boot-a", SIZE, Vfat({self.uefi.boot: self.image}), "esp"), ("boot-b", SIZE, None, "esp")]
 
     def boot_image(self, version, data, size=SIZE):
         """The file system that the firmware reads."""
         path = super().boot_image(version, data)
         image = path.with_suffix(".fat")
-        mkvfat(image, size, {BOOT: path})
+        mkvfat(image, size, {self.uefi.boot: path})
         return image
 
 
 def test_release_brings_its_image_and_is_committed_with_it(bench):
-    device = Firmware(bench)
-    with device.machine(bench.stick(device.bundle("2.0"))) as vm:
-        bench.up(vm, "2.0", "b", SLOW)
-        assert "slot b: its own kernel has come up" in vm.text
-        assert device.pair(vm) == "b" and device.words(vm) == "default=b once=-"
-        assert bench.status(vm)["slots"][1]["state"] == "good"
-        device.restart(vm)
-        text = bench.up(vm, "2.0", "b", SLOW)
-        assert "kernel of its own" not in text and device.pair(vm) == "b"
+    uki_device.is_committed(Firmware(bench))
 
 
 def test_release_whose_image_is_none_is_left_and_says_why(bench):
-    device = Firmware(bench)
-    with device.machine(bench.stick(device.bundle("2.0", GARBAGE))) as vm:
-        vm.expect(HANDED_OVER, SLOW)
-        device.rejected(vm)
+    uki_device.is_left_as_garbage(Firmware(bench))
 
 
 def test_release_whose_kernel_panics_is_left_and_says_why(bench):
-    device = Firmware(bench)
-    with device.machine(bench.stick(device.bundle("2.0", device.uki(PANICS)))) as vm:
-        vm.expect(HANDED_OVER, SLOW)
-        vm.expect("Kernel panic", SLOW)
-        device.rejected(vm)
+    uki_device.is_left_after_a_panic(Firmware(bench))
 
 
 def test_release_whose_initramfs_is_garbage_is_left_and_says_why(bench):
@@ -115,7 +103,7 @@ def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(b
 
 def test_next_release_replaces_the_other_kernel_and_never_that_which_runs(bench):
     device = Firmware(bench).commit()
-    other = device.uki(f"{LINE} release=3")
+    other = device.uki("release=3")
     with device.machine(bench.stick(device.bundle("3.0", other), name="second")) as vm:
         bench.up(vm, "3.0", "a", SLOW)
         assert device.pair(vm) == "a" and device.words(vm) == "default=a once=-"
@@ -151,11 +139,4 @@ def test_entry_that_the_firmware_dropped_is_made_again(bench):
 
 
 def test_both_images_bad_is_the_firmwares_end_and_a_file_that_is_put_back_boots(bench):
-    device = Firmware(bench).commit()
-    for slot in "ab":
-        device.put(slot, GARBAGE)
-    with device.machine() as vm:
-        vm.expect("EFI Internal Shell", SLOW)
-    device.put("b", device.image)
-    with device.machine() as vm:
-        bench.up(vm, "2.0", "b", SLOW)
+    uki_device.come_up_once_an_image_is_put_back(Firmware(bench).commit(), "EFI Internal Shell")

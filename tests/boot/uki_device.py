@@ -7,26 +7,33 @@ import zlib
 from pathlib import Path
 
 import kbdisk
-import kbkernel
 import kbloader
 import kbpe
 import kbuki
 import pytest
-from boards import TCG_WORDS
 from drives import Drive
 from machine import Machine
 
-LINE = f"console=ttyS0 gpt panic=1 loglevel=4 {TCG_WORDS}"
-PANICS = f"{LINE} rdinit=/none"
+WORDS = "gpt panic=1 loglevel=4"
+# More words for a kernel.
+PANICS = "rdinit=/none"
 HANGS = f"{PANICS} panic=0"
 HANDED_OVER = "restarting with that"
 GARBAGE = b"no program " * 1000
 INCOMPATIBLE = 6        # the exit of a command
+# Of programs for x86-64 and AArch64; and what Keelboot calls both: the device's, and the other.
+MACHINES = (b"\x64\x86", b"\x64\xaa")
+NAMES = {"amd64": ("x86-64", "AArch64"), "arm64": ("AArch64", "x86-64")}
 FILES = {slot: f"EFI/Linux/keelboot-{slot}.efi" for slot in "ab"}
 NEEDS = [
     pytest.mark.skipif(not Path("/usr/share/OVMF").is_dir(), reason="package ovmf is not installed"),
     pytest.mark.skipif(not kbuki.STUBS.is_dir(), reason="package systemd-boot-efi is not installed"),
     pytest.mark.skipif(not shutil.which("objcopy"), reason="package binutils is not installed"),
+]
+# The same, where the device is of AArch64.
+ARM64_NEEDS = [
+    pytest.mark.skipif(not kbloader.AAVMF.is_dir(), reason="package qemu-efi-aarch64 is not installed"),
+    pytest.mark.skipif(not kbloader.UEFI["arm64"].stub.is_file(), reason="no systemd-boot-efi: run qemu/sysroot"),
 ]
 
 
@@ -51,6 +58,7 @@ class UkiDevice:
         """staged: the release 2.0 is in the data partition. layout: for parts()."""
         self.bench = bench
         self.tries = tries
+        self.uefi, self.board = kbloader.UEFI[bench.device.arch], bench.device.board
         self.image = self.uki()
         self.disk = bench.disk("1.0", data={"2.0.keel": self.bundle("2.0")} if staged else None,
                                extra=self.parts(**layout))
@@ -61,10 +69,15 @@ class UkiDevice:
     def conf(self) -> str:
         return self.CONF.format(tries=self.tries)
 
-    def uki(self, line=LINE) -> Path:
+    def line(self, more="") -> str:
+        """The kernel's, and more words."""
+        return f"console={self.board.console} {WORDS} {self.board.words} {more}".rstrip()
+
+    def uki(self, more="") -> Path:
+        line = self.line(more)
         name = f"{self.NAME}-{zlib.crc32(line.encode()):x}-{self.tries}"
-        return self.bench.conf_initramfs(name, self.conf(), "--uki", kbkernel.get().bzimage, "--cmdline", line,
-                                         *self.OPTIONS)
+        return self.bench.conf_initramfs(name, self.conf(), "--uki", self.bench.device.kernel.bzimage, "--cmdline",
+                                         line, "--stub", self.uefi.stub, *self.OPTIONS)
 
     def boot_image(self, version, data: bytes) -> Path:
         """The bundle's image `boot`. A bundle is kept by the names of its files."""
@@ -80,9 +93,10 @@ class UkiDevice:
     def machine(self, *sticks, disk=None, variables="variables.fd", **options):
         """There is always a stick: the firmware knows the disk by its place behind it."""
         sticks = sticks or (self.bench.stick(name="empty"),)
+        arch = self.bench.device.arch
         return Machine(None, drives=[Drive(disk or self.disk, name="disk", **options), *sticks], memory=768,
-                       firmware="", watchdog=True, extra=kbloader.firmware(self.bench.work / variables),
-                       log=str(self.bench.work / "console.log"))
+                       firmware="", watchdog=True, extra=kbloader.firmware(self.bench.work / variables, arch),
+                       arch=arch, log=str(self.bench.work / "console.log"))
 
     # --- from outside ---------------------------------------------------------------------------
 
@@ -144,11 +158,12 @@ class UkiDevice:
         return self
 
     def foreign(self) -> bytes:
-        """The device's image, as one for AArch64 would be headed."""
+        """The device's image, as one for the other processor would be headed."""
         data = bytearray(self.image.read_bytes())
         at = int.from_bytes(data[60:64], "little") + 4
-        assert data[at - 4:at + 2] == b"PE\0\0\x64\x86"
-        data[at:at + 2] = b"\x64\xaa"
+        own, other = MACHINES[::1 if self.bench.device.arch == "amd64" else -1]
+        assert data[at - 4:at + 2] == b"PE\0\0" + own
+        data[at:at + 2] = other
         return bytes(data)
 
     def no_initramfs(self) -> bytes:
@@ -160,6 +175,45 @@ class UkiDevice:
 
 
 # --- stories that are the same with each ---------------------------------------------------------
+
+def is_committed(device) -> None:
+    """A release brings its kernel, which runs then, and is what the loader starts."""
+    bench = device.bench
+    with device.machine(bench.stick(device.bundle("2.0"))) as vm:
+        bench.up(vm, "2.0", "b", 2 * device.SLOW)
+        assert "slot b: its own kernel has come up" in vm.text
+        assert device.pair(vm) == "b" and device.words(vm) == "default=b once=-"
+        assert bench.status(vm)["slots"][1]["state"] == "good"
+        device.restart(vm)
+        text = bench.up(vm, "2.0", "b", device.SLOW)
+        assert "kernel of its own" not in text and device.pair(vm) == "b"
+
+
+def is_left_as_garbage(device) -> None:
+    """The loader starts the other one."""
+    with device.machine(device.bench.stick(device.bundle("2.0", GARBAGE))) as vm:
+        vm.expect(HANDED_OVER, device.SLOW)
+        device.rejected(vm)
+
+
+def is_left_after_a_panic(device) -> None:
+    with device.machine(device.bench.stick(device.bundle("2.0", device.uki(PANICS)))) as vm:
+        vm.expect(HANDED_OVER, device.SLOW)
+        vm.expect("Kernel panic", device.SLOW)
+        device.rejected(vm)
+
+
+def come_up_once_an_image_is_put_back(device, *ends) -> None:
+    """Both kernels are bad. ends: what says that the loader is at its end."""
+    for slot in "ab":
+        device.put(slot, GARBAGE)
+    with device.machine() as vm:
+        for end in ends:
+            vm.expect(end, device.SLOW)
+    device.put("b", device.image)
+    with device.machine() as vm:
+        device.bench.up(vm, "2.0", "b", device.SLOW)
+
 
 def is_left_after_a_hang(device) -> None:
     """Neither loader nor firmware arms a watchdog behind itself, and the doctor says that it is not known. A person, or
@@ -184,7 +238,8 @@ def is_left_without_its_initramfs(device) -> None:
 
 def is_refused_as_another_processors(device) -> None:
     """By the boot, by stage and by install: before a byte is written, whoever asks."""
-    bench, why = device.bench, "image boot: its kernel is for AArch64, but this device is x86-64"
+    bench, (of, other) = device.bench, NAMES[device.bench.device.arch]
+    why = f"image boot: its kernel is for {other}, but this device is {of}"
     before = device.partition("b")
     with bench.untouched(device.disk), device.machine(bench.stick(device.bundle("2.0", device.foreign()))) as vm:
         text = bench.up(vm, "1.0", "a", device.SLOW)
