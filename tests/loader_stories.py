@@ -91,6 +91,11 @@ LOADERS = {     # what a reader calls it: the loader of the record, and the stor
                "stage refuses a release whose kernel has no room"),
         Not("one variable, without a count"),
         played("both images bad is the loaders end and a file that is put back boots"))),
+    "systemd-boot, on AArch64": ("systemd-boot-arm64", (
+        played("release brings its image and is committed with it"), played(PANIC),
+        played("release whose initramfs is garbage is left and says why"), played(PLUG, note="the plug ends it"),
+        X86_64, X86_64, Not("one variable, without a count"),
+        played("both images bad is the loaders end and a file that is put back boots"))),
     "systemd-boot, by entries of type 1": ("systemd-boot-type1", (
         played("release brings its files and is committed with them"), played(PANIC),
         played("release whose initramfs is garbage is left and says why"), played(PLUG, note="the plug ends it"),
