@@ -17,14 +17,14 @@ from kbdisk import Vfat
 from kbtools import TREE, run
 
 LOADERS = TREE / "kernel-cmdline/loaders"
-GRUB = Path("/usr/lib/grub")
+GRUB, GRUB_ARM64 = Path("/usr/lib/grub"), TREE / "build/sysroot/arm64/usr/lib/grub"
 OVMF, AAVMF = Path("/usr/share/OVMF"), Path("/usr/share/AAVMF")
 GRUB_MODULES = ("boot", "echo", "fat", "linux", "loadenv", "memdisk", "normal", "part_gpt", "reboot", "regexp",
                 "serial", "sleep", "tar", "terminal", "test")
 GRUB_DISKS = {"i386-pc": ("biosdisk",), "x86_64-efi": ()}
-# Before the script, by GRUB's rescue parser.
-GRUB_EARLY = ("serial --unit=0 --speed=115200", "terminal_input serial", "terminal_output serial",
-              "set prefix=(memdisk)/grub")
+# Before the script, by GRUB's rescue parser. On AArch64, the firmware's console is the serial port.
+GRUB_SERIAL = ("serial --unit=0 --speed=115200", "terminal_input serial", "terminal_output serial")
+GRUB_EARLY = "set prefix=(memdisk)/grub"
 BIOS_BOOT = "21686148-6449-6e6f-744e-656564454649"
 BLOCK = 1024
 BLOCK_HEADER = b"# GRUB Environment Block\n"
@@ -63,15 +63,18 @@ def grub_config(words: str, **parts) -> str:
 
 
 def grub_image(out, platform: str, config: str) -> Path:
-    """GRUB with its modules and that configuration: core.img of i386-pc, or a program of x86_64-efi."""
+    """GRUB with its modules and that configuration: core.img of i386-pc, or a program of x86_64-efi or arm64-efi."""
+    modules, early = GRUB / platform, (*GRUB_SERIAL, GRUB_EARLY)
+    if platform == "arm64-efi":
+        modules, early = GRUB_ARM64 / platform, (GRUB_EARLY,)
     with tempfile.TemporaryDirectory() as temp:
         folder = Path(temp)
         (folder / "grub.cfg").write_text(config)
-        (folder / "early.cfg").write_text("\n".join([*GRUB_EARLY, ""]))
+        (folder / "early.cfg").write_text("\n".join([*early, ""]))
         with tarfile.open(folder / "memdisk.tar", "w") as tar:
             tar.add(folder / "grub.cfg", "grub/grub.cfg")
-        run("grub-mkimage", "-O", platform, "-d", GRUB / platform, "-p", "(memdisk)/grub", "-m", folder / "memdisk.tar",
-            "-c", folder / "early.cfg", "-o", out, *GRUB_MODULES, *GRUB_DISKS[platform])
+        run("grub-mkimage", "-O", platform, "-d", modules, "-p", "(memdisk)/grub", "-m", folder / "memdisk.tar",
+            "-c", folder / "early.cfg", "-o", out, *GRUB_MODULES, *GRUB_DISKS.get(platform, ()))
     return Path(out)
 
 

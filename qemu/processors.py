@@ -7,11 +7,13 @@ from typing import NamedTuple
 
 class Processor(NamedTuple):
     """machine: as the names of its compiler's programs begin. emulator: what runs them here; "" is this kernel.
-    suite: of Debian, where that of this system has no such processor. efi: has it systemd's stub?"""
+    suite: of Debian, where that of this system has no such processor. efi: has it systemd's stub? Only
+    its tests want the packages of more."""
     machine: str
     emulator: str
     suite: str = ""
     efi: bool = True
+    more: tuple = ()
 
     @property
     def build(self) -> str:
@@ -20,7 +22,7 @@ class Processor(NamedTuple):
 
 # By Debian's name.
 PROCESSORS = {
-    "arm64": Processor("aarch64-linux-gnu", "qemu-aarch64-static"),
+    "arm64": Processor("aarch64-linux-gnu", "qemu-aarch64-static", more=("grub-efi-arm64-bin",)),
     "armhf": Processor("arm-linux-gnueabihf", "qemu-arm-static"),
     "i386": Processor("i686-linux-gnu", ""),
     "riscv64": Processor("riscv64-linux-gnu", "qemu-riscv64-static", suite="trixie"),

@@ -10,7 +10,7 @@ FILES = [f"tests/boot/test_{name}.py" for name in (
     "loader_grub", "loader_uefi", "loader_tryboot", "loader_barebox", "loader_uboot_x86", "pairs_grub", "pairs_uefi",
     "pairs_sdboot", "pairs_type1", "pairs_efibootguard", "pairs_kexec", "pairs_uboot_x86")]
 # Played on that processor.
-ARM64 = ("loader_uboot", "pairs_uboot", "pairs_uefi_arm64", "pairs_sdboot_arm64")
+ARM64 = ("loader_uboot", "pairs_uboot", "pairs_uefi_arm64", "pairs_sdboot_arm64", "pairs_grub_arm64")
 NAMES = {"uboot": "u-boot", "sdboot": "systemd-boot", "type1": "systemd-boot-type1", "uboot-x86": "u-boot-x86",
          "sdboot-arm64": "systemd-boot-arm64"}
 

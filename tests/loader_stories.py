@@ -71,6 +71,11 @@ X86_64 = Not("played on x86-64")
 LOADERS = {     # what a reader calls it: the loader of the record, and the stories in their order
     "GRUB, from a BIOS": ("grub", grub("", "i386-pc")),
     "GRUB, from UEFI": ("grub", grub(" x86_64-efi", "x86_64-efi")),
+    "GRUB, from UEFI of AArch64": ("grub-arm64", (
+        played("release brings its kernel and is committed with it"), played(PANIC),
+        played(PANIC, note="that is the panic"), played(PLUG, note="the plug ends it"), X86_64, X86_64,
+        Not("one block, without a count"),
+        played("both kernels bad are tried every ten seconds until a file is put back"))),
     "UEFI itself": ("uefi", (
         played("release brings its image and is committed with it"), played(PANIC),
         played("release whose initramfs is garbage is left and says why"), played(PLUG, note="the plug ends it"),

@@ -108,7 +108,7 @@ LOADERS = Table("loaders", "loader", "| boot loader with a kernel for each slot 
     "systemd-boot 252, in OVMF": "systemd-boot",
     "systemd-boot 252, in OVMF, by entries of type 1": "systemd-boot-type1",
     "EFI Boot Guard 0.13, in OVMF": "efibootguard",
-    "UEFI's entries and systemd-boot 252: AArch64, in AAVMF": "(uefi|systemd-boot)-arm64",
+    "GRUB 2.06, UEFI's entries and systemd-boot 252: AArch64, in AAVMF": "(grub|uefi|systemd-boot)-arm64",
     "U-Boot 2023.01, AArch64": "u-boot",
     "U-Boot 2023.01, x86": "u-boot-x86",
     "Raspberry Pi's firmware, by `tryboot`: a model of it": "tryboot",
@@ -244,7 +244,7 @@ def test_code_of_a_loader_is_its_own_and_its_script():
           for loader, _ in loader_stories.LOADERS.values()}
     assert {"selector/loader/loader_grub.c", "selector/loader/loader_block.c", "kernel-cmdline/loaders/grub.cfg"} <= \
         of["grub"] - of["u-boot"] and "kernel-cmdline/loaders/boot.cmd" in of["u-boot"] & of["u-boot-x86"]
-    assert all(of[f"{loader}-arm64"] == of[loader] for loader in ("uefi", "systemd-boot"))
+    assert all(of[f"{loader}-arm64"] == of[loader] for loader in ("grub", "uefi", "systemd-boot"))
     assert {"initramfs/kexec/kexec_main.c", "initramfs/pairs_kexec.c"} <= of["kexec"]
     assert {"lib/bls.c", "lib/bls.h", "update/apply/apply_entry.c", "update/apply/apply_entry.h"} == \
         of["systemd-boot-type1"] - of["systemd-boot"]

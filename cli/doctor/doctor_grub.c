@@ -234,7 +234,7 @@ void doctor_grub(struct doctor *doc)
 	} else if (is.other[0] != '\0' && !passed) {
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-script",
-			"take kernel-cmdline/loaders/grub.cfg, with the seven lines at its top changed (docs/KERNEL.md)",
+			"take kernel-cmdline/loaders/grub.cfg, with the eight lines at its top changed (docs/KERNEL.md)",
 			"%.120s has nothing of Keelboot's: GRUB tries no release, and falls back to none",
 			is.other);
 	} else if (!passed || doc->cmd.start == CMDLINE_START_PLAIN) {

@@ -139,7 +139,7 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
         "test_with_more_processors_it_holds_up_no_other_driver[4]")
 # Of no other processor: tests/run arm64-boot, s390x-boot.
 ONLY_OF = {"test_arm64_loaders": "arm64", "test_loader_uboot": "arm64", "test_pairs_uboot": "arm64",
-           "test_pairs_uefi_arm64": "arm64", "test_pairs_sdboot_arm64": "arm64",
+           "test_pairs_uefi_arm64": "arm64", "test_pairs_sdboot_arm64": "arm64", "test_pairs_grub_arm64": "arm64",
            "test_mainframe": "s390x"}
 CACHE = TOP / "build/boot-cache"
 PROGRAMS = ("init", "keelboot", "keelboot-helper", "keelboot-guardian", "keelboot-select", "keelboot-overlay")

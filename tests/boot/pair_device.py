@@ -19,6 +19,7 @@ class PairDevice:
     FIRST, SECOND  the releases in slots a and b
     STORED         {variable of the loader: what it holds for no slot}, beside keelboot_default
     SLOW           seconds for a boot: the firmware is emulated, too
+    FOREIGN        a kernel for another processor
     variables()    Keelboot's, in the loader's store
     self.kernel, self.initrd, self.disk
     """
@@ -26,6 +27,7 @@ class PairDevice:
     FIRST, SECOND = "1.0", "2.0"
     STORED = {}
     SLOW = 180
+    FOREIGN = AARCH64
 
     def __init__(self, bench):
         self.bench = bench
@@ -106,7 +108,7 @@ def is_left_after_a_panic(pairs, *, resets: bool = False) -> None:
 
 def is_left_as_another_processors(pairs) -> None:
     """Keelboot does not look into the pair's file system: the loader finds out, and the status says it."""
-    with pairs.machine(pairs.bench.stick(pairs.bundle(pairs.SECOND, kernel=AARCH64))) as vm:
+    with pairs.machine(pairs.bench.stick(pairs.bundle(pairs.SECOND, kernel=pairs.FOREIGN))) as vm:
         vm.expect("restarting with that", pairs.SLOW)
         vm.expect("the pair of slot b cannot be loaded", pairs.SLOW)
         pairs.rejected(vm)

@@ -4,7 +4,6 @@
 import shutil
 
 import kbdisk
-import kbkernel
 import kbloader
 import pair_device
 import pytest
@@ -35,18 +34,18 @@ pytestmark = pytest.mark.skipif(not shutil.which("grub-mkimage"), reason="packag
 class Pairs(PairDevice):
     """The pairs are on the disk, and GRUB starts that of slot a."""
 
-    STORED = {"keelboot_once": ""}
+    STORED, MEMORY = {"keelboot_once": ""}, 512
 
     def __init__(self, bench, *, tries=3, block=None, platform="i386-pc", words=WORDS, staged=False, **disk):
         """staged: the release 2.0 is in the data partition."""
         super().__init__(bench)
         self.extra = []
-        self.kernel = kbkernel.get().bzimage
+        self.kernel = bench.device.kernel.bzimage
         self.initrd = bench.conf_initramfs(f"pairs-{tries}", CONF.format(tries=tries), packed=True)
         core = kbloader.grub_image(bench.work / "grub", platform, kbloader.grub_config(words, **PARTS))
         first = ("bios", "1M", core, kbloader.BIOS_BOOT)
-        if platform == "x86_64-efi":
-            first = ("esp", "48M", Vfat({"EFI/BOOT/BOOTX64.EFI": core}), "esp")
+        if platform != "i386-pc":
+            first = ("esp", "48M", Vfat({kbloader.UEFI[bench.device.arch].boot: core}), "esp")
         block = kbloader.grub_block(keelboot_default="a") if block is None else block
         if staged:
             disk["data"] = {"2.0.keel": self.bundle("2.0")}
@@ -55,14 +54,14 @@ class Pairs(PairDevice):
         if platform == "i386-pc":
             kbloader.grub_into_mbr(self.disk, "bios")
         else:
-            self.extra = kbloader.firmware(bench.work / "variables.fd")
+            self.extra = kbloader.firmware(bench.work / "variables.fd", bench.device.arch)
 
     def machine(self, *sticks, disk=None, **options):
         """With UEFI there is a controller of USB without sticks, too. Else the disk is at another place of PCI than it
         was with one, and the firmware makes a new entry for it, behind that of its shell."""
-        return Machine(None, drives=[Drive(disk or self.disk, name="disk", **options), *sticks], memory=512,
+        return Machine(None, drives=[Drive(disk or self.disk, name="disk", **options), *sticks], memory=self.MEMORY,
                        usb=bool(self.extra), firmware="", watchdog=True, extra=self.extra,
-                       log=str(self.bench.work / "console.log"))
+                       arch=self.bench.device.arch, log=str(self.bench.work / "console.log"))
 
     def variables(self, disk=None) -> dict:
         return kbloader.grub_variables(disk or self.disk, "grubenv")
