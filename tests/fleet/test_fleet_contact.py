@@ -153,7 +153,7 @@ def test_where_nothing_can_be_noted_a_line_says_so(fleet, server):
 def test_a_channel_file_that_is_not_believed_is_no_contact_that_went_well(device, site, publish):
     device.once(code=FAILURE)
     assert "answers 404" in shown(device, OK)["why"] and shown(device, OK)["age"] is None
-    site.files["/stable.channel"] = b"rubbish"
+    site.files["stable.channel"] = b"rubbish"
     device.once(code=FAILURE)
     said = shown(device)
     assert "not believed: " in said["why"] and said["failures"] == 2 and said["reached"] is None
