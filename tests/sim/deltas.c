@@ -35,11 +35,17 @@ static void shell(const char *fmt, ...)
 	}
 }
 
-/* The command with all forms, which is built beside the simulations. */
+/* The command with all forms, which is built beside the simulations; where this kernel does not
+ * start that, what does is named. */
 static const char *tool(void)
 {
 	static char path[512];
-	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/keelboot"));
+	const char *named = getenv("KEELBOOT_SIM_TOOL");
+	ssize_t n;
+
+	if (named != NULL)
+		return named;
+	n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/keelboot"));
 
 	bundles_must(n > 0, "/proc/self/exe");
 	path[n] = '\0';

@@ -225,6 +225,12 @@ void sim_after_check_target(const struct sim_config *cfg, const struct sim_world
 void sim_walk_emit(const struct sim_world *w, enum sim_event event, const char *step);
 /* An invariant is broken in the world at hand. */
 void sim_walk_violate(const char *what, const struct sim_world *w);
+/* Before any story. */
+void sim_walk_begin(void);
+/* Behind so many worlds a walk ends, though others are known. */
+extern uint32_t sim_walk_most;
+/* How many kinds of steps led to worlds, of all stories. */
+unsigned sim_walk_kinds(void);
 /* Walks all, or until an invariant breaks, which is reported with its trace. */
 void sim_walk(const struct sim_config *cfg, const struct sim_world *starts, unsigned n,
 	      struct report_line *l);
