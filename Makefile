@@ -414,12 +414,12 @@ check: ## install what is missing, build, run every test; ends with "N passed, N
 
 ARM64 = $(MAKE) --no-print-directory -j$$(nproc) CROSS_COMPILE=aarch64-linux-gnu-
 
-check-arm64: ## the tests of AArch64: unit tests on its kernel in QEMU, traces by qemu-user, boots, U-Boot, UEFI
+check-arm64: ## the tests of AArch64: unit tests on its kernel in QEMU; traces, simulations and the command by qemu-user; boots, U-Boot, UEFI
 	@qemu/deps arm64
 	@$(MAKE) --no-print-directory -j$$(nproc) all
 	@$(ARM64) all test-programs
 	@qemu/kernel --arch arm64
-	@tests/run boot-arm64 arm64-unit arm64-trace arm64-boot
+	@tests/run boot-arm64 arm64-unit arm64-trace arm64-sim arm64-host arm64-boot
 .PHONY: check-arm64
 
 check-boards: ## boards of QEMU with the drivers of real chips, from Debian's kernels: build/report/boards.json

@@ -22,6 +22,39 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "threat(*numbers): a test of these threats, of tests/hostile/threats.py")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--left-out", help="a file of tests that are skipped: lines FILE::NAME, below a line '# REASON'")
+
+
+def left_out(path: Path) -> dict:
+    """{test: reason}"""
+    reasons, reason = {}, ""
+    for line in path.read_text().splitlines():
+        if line.startswith("#"):
+            reason = line.removeprefix("# ")
+        elif line:
+            reasons[line] = reason
+    return reasons
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """A test that is listed and does not exist any more is an error."""
+    if not config.getoption("--left-out"):
+        return
+    reasons = left_out(TOP / config.getoption("--left-out"))
+    found = set()
+    for item in items:
+        whole = item.nodeid.rpartition("/")[2]
+        for name in (whole, whole.partition("[")[0]):
+            if name in reasons:
+                found.add(name)
+                item.add_marker(pytest.mark.skip(reason=reasons[name]))
+    if found < set(reasons):
+        raise pytest.UsageError(f"{config.getoption('--left-out')} lists what is no test: "
+                                f"{', '.join(sorted(set(reasons) - found))}")
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item):
     outcome = yield

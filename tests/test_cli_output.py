@@ -79,6 +79,7 @@ def test_what_is_signed_again_and_an_older_output_are_replaced(place):
                   ("channel", "sign", "@s.channel", "--key", "@b.key"),
                   ("channel", "sign", "@s.channel", "--key", "@b.key", "-o", "@s.channel"),
                   (*CREATE, "--image", "root=@root.img", "-o", "@y.keel"),
+                  ("bundle", "sign", "@y.keel", "--key", "@b.key"),
                   ("channel", "create", "--name", "s", "-o", "@s.json", "@y.keel")):
         run(*(word.replace("@", f"{place}/") for word in words), code=OK)
 

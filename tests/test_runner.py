@@ -24,7 +24,8 @@ def load_runner():
 
 def test_long_is_every_suite_and_the_default_all_but_the_long_ones(runner):
     assert set(runner.SUITES) - set(runner.chosen([], True)) == set(runner.APART) == {
-        "boards", "distro", "health", "loaders", "servers", "arm64-unit", "arm64-trace", "arm64-boot",
+        "boards", "distro", "health", "loaders", "servers", "arm64-unit", "arm64-trace",
+        "arm64-sim", "arm64-host", "arm64-boot",
         *runner.PROCESSOR_SUITES}
     long = set(runner.chosen([], True)) - set(runner.chosen([], False))
     assert long == set(runner.LONG) == {"host-long", "boot-long", "ioerr-san", "sim-san", "sim-whole"}
@@ -292,3 +293,38 @@ def test_the_readme_says_what_each_variable_of_a_skipped_scenario_names():
     named = {name for text in files for name in re.findall(r'"(KEELBOOT_\w+) names no', text)}
     assert {"KEELBOOT_MKINITCPIO", "KEELBOOT_BUILDROOT", "KEELBOOT_YOCTO"} <= named
     assert [name for name in named if not re.search(rf"^\| `{name}` \|.*https://", readme, re.M)] == []
+
+
+def test_each_simulation_is_emulated_in_part_or_left_out_with_a_reason(runner):
+    emulated = runner.emulated
+    stories = call(TOP / "build/tests/sim/ioerr_sim", "--help", code=None).stderr.split("stories: ")[1].split()
+    left = {name for name in emulated.SIMS_LEFT_OUT if " " not in name}
+    programs = {path.name.removesuffix("_sim_main.c") for path in (TOP / "tests/sim").glob("*_sim_main.c")}
+    assert set(emulated.PARTS) | left == programs - {"cutlog"} and not set(emulated.PARTS) & left
+    of_ioerr = {name.removeprefix("ioerr ") for name in emulated.SIMS_LEFT_OUT if name not in left}
+    assert sorted([*emulated.PARTS["ioerr"].stories, *of_ioerr]) == sorted(stories)
+
+
+def test_a_part_that_is_too_small_fails(runner, tmp_path):
+    report = tmp_path / "arm64-x.json"
+    part = runner.emulated.Part((), {"states": 3, "runs": 1})
+    assert len(runner.emulated.short(report, part)) == 2
+    report.write_text('{"states": 2, "runs": 1}')
+    assert runner.emulated.short(report, part) == ["arm64-x.json: 2 states, fewer than 3"]
+    report.write_text('{"states": 3, "runs": 1}')
+    assert runner.emulated.short(report, part) == []
+
+
+def test_files_of_the_emulated_command_are_there(runner):
+    for option in runner.emulated.host_options():
+        assert (TOP / option.removeprefix("--left-out=")).is_file(), option
+
+
+def test_what_is_left_out_has_a_reason_and_a_list_of_what_is_no_test_fails(tmp_path):
+    (tmp_path / "listed").write_text("# a cage\ntest_links.py::test_no_such\n")
+    command = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only",
+               f"--left-out={tmp_path / 'listed'}", "tests/test_links.py")
+    done = call(*command, code=4, cwd=TOP)
+    assert "lists what is no test: test_links.py::test_no_such" in done.stderr + done.stdout
+    lines = (TOP / "tests/arm64_host.txt").read_text().splitlines()
+    assert lines[0].startswith("# ") and all(line.startswith(("# ", "test_")) for line in lines if line)

@@ -152,8 +152,9 @@ def test_wrong_use_says_what_is_missing(bundle, keys, tmp_path):
 
 
 @pytest.fixture(name="channel")
-def make_channel(bundle):
-    """A document that nobody signed yet."""
+def make_channel(bundle, keys):
+    """A document that nobody signed yet, of a bundle that somebody did."""
+    run("bundle", "sign", bundle, "--key", keys / "ed25519.key", code=OK)
     path = bundle.with_name("stable.json")
     run("channel", "create", "--name", "stable", "--sequence", 7, "-o", path, bundle, code=OK)
     return path
