@@ -55,7 +55,7 @@ HOST_LEFT_OUT = "tests/arm64_host.txt"
 
 def starter(program: Path) -> Path:
     """A script that has it emulated: for what starts it by its name."""
-    script = BUILD / "emulated" / program.name
+    script = BUILD / "emulated" / "-".join(program.relative_to(BUILD).parts)
     script.parent.mkdir(exist_ok=True)
     new = script.with_suffix(f".{os.getpid()}")
     new.write_text(f"#!/bin/sh\nexec {PROCESSORS[ARCH].emulator} -cpu {ENVIRONMENT['QEMU_CPU']} {program} \"$@\"\n")

@@ -315,6 +315,14 @@ def test_a_part_that_is_too_small_fails(runner, tmp_path):
     assert runner.emulated.short(report, part) == []
 
 
+def test_programs_of_the_same_name_have_scripts_of_their_own(runner, monkeypatch, tmp_path):
+    """The command of the tests took the place of that which makes the deltas of simulations."""
+    monkeypatch.setattr(runner.emulated, "BUILD", tmp_path)
+    programs = [tmp_path / "keelboot", tmp_path / "tests/sim/keelboot"]
+    scripts = [runner.emulated.starter(program) for program in programs]
+    assert all(f" {program} " in script.read_text() for program, script in zip(programs, scripts))
+
+
 def test_files_of_the_emulated_command_are_there(runner):
     for option in runner.emulated.host_options():
         assert (TOP / option.removeprefix("--left-out=")).is_file(), option
