@@ -43,14 +43,14 @@ static void take_error(struct monitor_result *r, struct keelboot *kb)
 		snprintf(r->why, sizeof(r->why), "keelboot does not say why");
 }
 
-static void run_program(struct monitor *m, struct keelboot_program *p, struct monitor_result *r,
+static void run_program(struct monitor *m, struct keelboot_program p, struct monitor_result *r,
 			json_object **document)
 {
 	struct taken taken = { .m = m };
 
-	p->take = document != NULL ? take_document : NULL;
-	p->data = &taken;
-	(void)keelboot_program_run(m->kb, p, &r->code);
+	p.take = document != NULL ? take_document : NULL;
+	p.data = &taken;
+	(void)keelboot_program_run(m->kb, &p, &r->code);
 	if (r->code != 0)
 		take_error(r, m->kb);
 	if (document != NULL)
@@ -62,7 +62,7 @@ void monitor_call(struct monitor *m, const char *const *words, int timeout_s,
 {
 	struct keelboot_program p = { .words = words, .timeout_s = timeout_s };
 
-	run_program(m, &p, r, document);
+	run_program(m, p, r, document);
 }
 
 int monitor_patience(uint64_t size)
@@ -79,7 +79,7 @@ void monitor_call_long(struct monitor *m, const char *const *words, int bundle,
 	uint64_t size;
 
 	p.idle_s = monitor_patience(os_file_size(bundle, &size) == KB_OK ? size : 0);
-	run_program(m, &p, r, document);
+	run_program(m, p, r, document);
 }
 
 void monitor_call_inspect(struct monitor *m, const char *const *words, struct monitor_result *r,
@@ -87,5 +87,5 @@ void monitor_call_inspect(struct monitor *m, const char *const *words, struct mo
 {
 	struct keelboot_program p = { .words = words, .bare = true, .timeout_s = MONITOR_ASK_S };
 
-	run_program(m, &p, r, document);
+	run_program(m, p, r, document);
 }

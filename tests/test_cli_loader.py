@@ -327,7 +327,8 @@ def falls_back(board):
 def test_doctor_believes_what_the_boot_warned_of(board):
     """What it was may last, and doctor cannot know: an older initramfs says no more."""
     assert falls_back(board) is True
-    board.boot(warnings=[{"id": "loader", "text": "boot loader: it counts the starts of this kernel, and does not hear"}])
+    board.boot(warnings=[{"id": "loader",
+                          "text": "boot loader: it counts the starts of this kernel, and does not hear"}])
     assert falls_back(board) is None
     assert ("warning", "boot-warned") in board.findings()
     board.boot(warnings=[{"id": "command-line", "text": "keelboot.x is unknown"}])

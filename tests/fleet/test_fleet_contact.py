@@ -68,7 +68,8 @@ def test_why_the_last_contact_failed_is_said_until_one_does_not(fleet, server):
     reached = shown(fleet)["reached"]
     server.on["poll"] = answers(503)
     fleet.once(code=FAILURE)
-    assert re.search(r"  the last contact failed: http://\S+: answers 503: it has an error\n", fleet("status", code=NOTHING))
+    assert re.search(r"  the last contact failed: http://\S+: answers 503: it has an error\n",
+                     fleet("status", code=NOTHING))
     fleet.once(code=FAILURE)
     assert "  the last 2 contacts failed: " in fleet("status", code=NOTHING)
     said = shown(fleet)

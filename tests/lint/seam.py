@@ -50,6 +50,7 @@ PAST = (
         "libkeelboot/keelboot_child.c": "_Fork _exit close dup2 execve fcntl open pipe2 pthread_sigmask "
                                         "setpgid sigaction sigemptyset sigfillset sigprocmask syscall waitpid write",
         "libkeelboot/keelboot_program.c": "access clock_gettime close kill poll read",
+        "libkeelboot/keelboot_work.c": "close closedir open opendir read readdir strtoull",
     }),
     ("A program of its own, which talks to servers: slots and state it reaches by the command only.", {
         "fleet/": "*",

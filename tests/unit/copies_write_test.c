@@ -87,7 +87,7 @@ enum kb_err bdev_file_open(struct bdev_file *b, const char *path, unsigned flags
 	unsigned n = (unsigned)(path[strlen(path) - 1] - '0');
 
 	assert_true(n < 2);
-	*b = (struct bdev_file){ .bdev = { &ops, ROOM, 512 },
+	*b = (struct bdev_file){ .bdev = { .ops = &ops, .size = ROOM, .sector = 512 },
 				 .fd = (int)n,
 				 .direct = flags & BDEV_FILE_DIRECT };
 	return KB_OK;
