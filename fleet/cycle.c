@@ -14,6 +14,7 @@
 #include "fleet/way.h"
 
 #include "lib/log.h"
+#include "lib/os.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -112,21 +113,47 @@ static void count_boot(struct contact *c)
 	c->uncounted = true;
 }
 
+/* What the record says of that is of a boot before, or of a clock that was not set yet. */
+static bool is_reached_news(const struct contact *c)
+{
+	uint64_t uptime = os_now_ms() / 1000;
+
+	return c->reached_s > uptime && c->a.reached < c->reached_s - uptime;
+}
+
 /* What is not written now, as on a full disk, the next contact counts; no bundle gives way to it.
  */
 static void keep_count(struct contact *c)
 {
-	if (c->uncounted && !c->failed)
+	if ((c->uncounted && !c->failed) || is_reached_news(c))
 		(void)contact_note(c);
 	c->uncounted = false;
 }
 
+/* Whoever watches the device hears of that, too; not of another run, which has its own contacts. */
+static void note_not_begun(struct contact *c, enum kb_err err)
+{
+	if (err == KB_EBUSY)
+		return;
+	c->failed = true;
+	c->reached = c->reached_s = 0;
+	c->asked[0] = '\0';
+	snprintf(c->wrong, sizeof(c->wrong), "the folder of its records cannot be opened: %s",
+		 err_text(err));
+	outcome_note(c);
+}
+
 enum kb_err cycle_run(struct contact *c)
 {
+	enum kb_err err;
 	bool known;
 
 	c->looks = false;
-	TRY(begin(c, &known));
+	err = begin(c, &known);
+	if (err != KB_OK) {
+		note_not_begun(c, err);
+		return err;
+	}
 	if (known) {
 		count_boot(c);
 		count_run(c);

@@ -242,6 +242,9 @@ static void tell_attributes(struct contact *c, bool asked)
 	enum client_end end;
 
 	attributes_collect(&t, &c->facts, c->conf, c->a.device_boots);
+	/* hawkBit refuses an empty list. */
+	if (t.n == 0)
+		return;
 	changed = t.hash != c->a.attributes;
 	/* What it has, or refused, it may ask for in each contact. */
 	bounded = !asked || !changed;

@@ -35,7 +35,7 @@
 #define CONF_URL_MAX	      149
 #define CONF_SIZE_MAX	      11
 #define CONF_COMMAND_MAX      175 /* bytes of a command for sh */
-#define CONF_OMIT_MAX	      255 /* room for the name of each attribute */
+#define CONF_OMIT_MAX	      191 /* room for the name of each attribute */
 #define CONF_OMIT_ALL	      "all"
 #define CONF_LINE_MAX	      198
 #define CONF_KEYS_MAX	      128

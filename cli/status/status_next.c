@@ -43,7 +43,8 @@ static const char *why_left_alone(const struct status *st)
 		return "[source.data] enabled=no";
 	if (plan_source_skipped(s, s->staged.source))
 		return "its source is skipped";
-	return device_loader_why_untried(st->d);
+	/* A boot loader may be mended by the restart itself: whoever waits for it shall restart. */
+	return device_loader_is_kexec(st->d) ? device_loader_why_untried(st->d) : NULL;
 }
 
 enum status_fate status_staged_fate(const struct status *st, const char **why)
@@ -71,11 +72,13 @@ bool status_staged_lasting(const struct status *st)
 /* A sentence on the staged update, up to "uses slot a"; false where it changes nothing. */
 static bool print_staged_next(const struct status *st, char *out, size_t size)
 {
-	const char *why;
+	const char *why, *deaf = device_loader_why_untried(st->d);
 
 	switch (status_staged_fate(st, &why)) {
 	case STATUS_INSTALLED:
-		snprintf(out, size, "installs the staged update, or else uses");
+		snprintf(out, size, "installs the staged update%s%s%s, or else uses",
+			 deaf != NULL ? " if the boot loader is mended (" : "",
+			 deaf != NULL ? deaf : "", deaf != NULL ? ")" : "");
 		break;
 	case STATUS_SKIPPED:
 		snprintf(out, size, "skips the staged update (%s); uses", why);

@@ -83,7 +83,7 @@ within() {
 # A setting that is mistyped would leave the default in force, in silence. The comment of a check names those that it has.
 refuse_unknown_settings() {
 	[ -f "$CONF/$CHECK" ] || return 0
-	known='' leave='s/^[[:space:]]*//;/^#/d;/^$/d'
+	known='' leave='s/^[[:space:]]*//;/^[#;[]/d;/^$/d'
 	for name in $(sed -n 's/^#   \([a-z]*\)=.*/\1/p' "$0"); do
 		known="$known $name=" leave="$leave;/^$name[[:space:]]*=/d"
 	done

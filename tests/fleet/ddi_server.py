@@ -265,7 +265,7 @@ class Handler(Visit):
 
     def take_attributes(self):
         data = self.body.get("data")
-        if not isinstance(data, dict) or self.server.dialect == "0.x" and "status" not in self.body:
+        if not isinstance(data, dict) or not data or self.server.dialect == "0.x" and "status" not in self.body:
             self.error(400, "body")
             return
         self.server.attributes, self.server.wants_attributes = data, False

@@ -52,6 +52,26 @@ def test_status_says_when_the_server_was_last_reached(fleet, server):
     assert sample(fleet, FAILED) == 0
 
 
+def test_a_time_of_an_earlier_boot_is_written_anew_once(fleet, server):
+    """As where the clock is set behind the first contact of a boot, which wrote the record without it."""
+    fleet.once()
+    fleet.change(device_reached=1_700_000_000)
+    fleet.once()
+    assert abs(fleet.record["device_reached"] - time.time()) < 60
+    before = inode(fleet)
+    fleet.once()
+    assert inode(fleet) == before
+
+
+def test_a_contact_that_cannot_begin_is_noted(fleet, server):
+    fleet.once()
+    fleet.folder.rename(fleet.folder.with_name("elsewhere"))
+    fleet.folder.write_text("no folder")
+    fleet.once(code=FAILURE)
+    said = note(fleet).read_text()
+    assert "the folder of its records cannot be opened: " in said
+
+
 def test_an_idle_contact_is_noted_and_costs_no_write(fleet, server):
     """A record that is written at each poll wears flash."""
     fleet.once()

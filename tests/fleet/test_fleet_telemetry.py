@@ -224,18 +224,19 @@ def test_each_attribute_can_be_kept_back_by_its_name(fleet, server):
     names = sorted(server.attributes)
     assert len(names) > 15
     fleet.configure(omit=" ".join(name.removeprefix("keelboot.") for name in names))
+    before = len(server.requests("attributes"))
     server.wants_attributes = True
     fleet.once()
-    assert server.attributes == {}
+    assert len(server.requests("attributes")) == before     # hawkBit refuses an empty list
 
 
-@pytest.mark.parametrize("value", ["all", "kernel " * 40], ids=["all", "too long"])
+@pytest.mark.parametrize("value", ["all", "kernel " * 28], ids=["all", "too long"])
 def test_nothing_is_sent_where_all_is_to_be_kept_back_or_nobody_can_read_what(fleet, server, value):
     """A list of 128 bytes was ignored: the server got what its owner had kept back."""
     fleet.configure(omit=value)
     server.wants_attributes = True
     fleet.once()
-    assert server.attributes == {} and "attributes" in [kind for kind, _ in server.seen]
+    assert not server.requests("attributes")
 
 
 LABEL = r'\w+="(?:[^"\\]|\\.)*"'

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-
+from cli_device import edit
 from hostile import (DAMAGED, FAILED, FAILURE, INCOMPATIBLE, INSTALLED, NOTHING, VERIFY, Forge, flipped, is_damaged,
                      keelreader)
 
@@ -50,7 +50,8 @@ def test_t16_a_rescue_goes_by_the_floor_that_somebody_signed(target, keys, image
     """The state's own word is a stranger's: neither keeps it the repair out, nor does it open the way behind a floor
     that a trusted key signed."""
     own = release(target, keys, image, "1.0", 10, lines={"bundle floor": 10})
-    target("state", "init", "--force", "--slots", 2, "--good", "a", "--bundle", own, "--floor", 1 << 60)
+    target("state", "init", "--force", "--slots", 2, "--good", "a", "--bundle", own, "--floor", 10)
+    edit(target, floor=1 << 60)
     target.remember()
     target.apply_refuses(release(target, keys, image, "0.9", 9), f"version 0.9: skipped: {OLDER}", rescue=True)
     newer = release(target, keys, image, "1.1", 11)
