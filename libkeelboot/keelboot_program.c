@@ -37,6 +37,8 @@ struct run {
 	/* when it was last seen to do anything, and what it had done by then (keelboot_work.h) */
 	int64_t seen_ms;
 	uint64_t work;
+	/* that was too long */
+	bool idle;
 };
 
 static int64_t now_ms(void)
@@ -167,8 +169,10 @@ static void look_at_clock(struct run *r)
 	if (now < r->tick_ms)
 		return;
 	r->tick_ms = now + TICK_MS;
-	if (is_idle(r, now))
-		stop_command(r, -ETIME);
+	if (is_idle(r, now)) {
+		r->idle = true;
+		stop_command(r, -ETIMEDOUT);
+	}
 	if (r->p->take != NULL && r->stop == 0 && r->p->take(r->p->data, NULL) != 0)
 		stop_command(r, -ECANCELED);
 }
@@ -202,11 +206,11 @@ static int error_of(int exit_code)
 	return (size_t)exit_code < NUMBER_OF(errors) ? errors[exit_code] : -EPROTO;
 }
 
-static const char *why_stopped(int stop)
+static const char *why_stopped(const struct run *r)
 {
-	return stop == -ETIMEDOUT ? "it took too long"
-	       : stop == -ETIME	  ? "it stood still, as behind a disk that hangs"
-				  : "on request";
+	return r->idle		       ? "it stood still, as behind a disk that hangs"
+	       : r->stop == -ETIMEDOUT ? "it took too long"
+				       : "on request";
 }
 
 static int judge(struct run *r, const char *program, int *exit_code)
@@ -225,8 +229,7 @@ static int judge(struct run *r, const char *program, int *exit_code)
 				     program);
 	/* It was done before the signal came. */
 	if (r->stop != 0 && code != 0)
-		return keelboot_fail(kb, r->stop, "%s was ended: %s", program,
-				     why_stopped(r->stop));
+		return keelboot_fail(kb, r->stop, "%s was ended: %s", program, why_stopped(r));
 	if (r->status != NO_STATUS && WIFSIGNALED(r->status))
 		return keelboot_fail(kb, -ECHILD, "%s was killed by signal %d", program,
 				     WTERMSIG(r->status));

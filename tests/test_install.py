@@ -166,8 +166,12 @@ def test_static_programs_replace_those_that_use_libraries(standard):
 
 def test_examples_that_are_installed_are_good(standard):
     make("install-host", standard)
-    for example in (standard / PREFIX / "share/doc/keelboot/examples").iterdir():
+    folder = standard / PREFIX / "share/doc/keelboot/examples"
+    assert {path.suffix for path in folder.iterdir()} == {".conf", ".py"}
+    for example in folder.glob("*.conf"):
         start(standard / PREFIX / "bin/keelboot", "check-config", example)
+    for example in folder.glob("*.py"):
+        compile(example.read_text(), example, "exec")
     assert "/usr/share/doc/keelboot/examples" in (TOP / "docs/man/keelboot-system.conf.5").read_text()
 
 
