@@ -261,7 +261,7 @@ static void read_attributes_file(const struct monitor *m, struct monitor_result 
 
 /* ---------------------------------------------------------------- orders */
 
-static void open_folder(struct monitor *m, const struct monitor_order *order,
+static void give_folder(struct monitor *m, const struct monitor_order *order,
 			struct monitor_result *r, int *fd)
 {
 	r->code = (int)folder_open(fd, m->conf->data_mount, order->flag, m->user, m->group, r->why,
@@ -307,7 +307,7 @@ void monitor_work(struct monitor *m, const struct monitor_order *order, struct m
 		unstage_ours(m, r);
 		break;
 	case MONITOR_FOLDER:
-		open_folder(m, order, r, fd);
+		give_folder(m, order, r, fd);
 		break;
 	case MONITOR_PERMIT:
 		permit(m, order, r);
