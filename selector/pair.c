@@ -44,6 +44,6 @@ const char *pair_why_untried(const char *words)
 	if (pair_has_word(words, PAIR_OTHER_STORE))
 		return "the boot loader counted this start in another store";
 	if (pair_has_word(words, PAIR_UNHEARD))
-		return "the initramfs could not reach the boot loader's store at this start";
+		return "the initramfs could not read or write the boot loader's store at this start";
 	return NULL;
 }

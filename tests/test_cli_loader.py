@@ -134,14 +134,15 @@ def test_nothing_is_installed_where_init_could_not_reach_the_store(grub, factory
     grub.runs("a unheard")
     before = grub.dev.state.read_bytes(), grub.dev.slots["b"].read_bytes()
     said = grub.dev("install", factory("2.0", 20), code=FAILURE).stderr
-    assert "the initramfs could not reach the boot loader's store at this start, so it would start no other" in said
+    assert "the initramfs could not read or write the boot loader's store at this start, so it would start no " \
+        "other" in said
     assert (grub.dev.state.read_bytes(), grub.dev.slots["b"].read_bytes()) == before
 
 
 # What the boot left, and why it would try nothing that is installed.
 UNTRIED = [("a unsaved", "the boot loader could not write its store at this start"),
            ("a other-store", "the boot loader counted this start in another store"),
-           ("a unheard", "the initramfs could not reach the boot loader's store at this start"),
+           ("a unheard", "the initramfs could not read or write the boot loader's store at this start"),
            ("-", "nobody says whose kernel runs")]
 
 
@@ -315,7 +316,7 @@ def test_doctor_names_a_store_that_the_initramfs_cannot_reach(board):
     board.grub.runs("a unheard")
     assert ("error", "loader-store") in board.findings()
     assert told(board, "loader-store") == [
-        "the initramfs could not reach the boot loader's store at this start: no release is tried or installed"]
+        "the initramfs could not read or write the boot loader's store at this start: no release is tried or installed"]
     assert falls_back(board) is False
     board.grub.runs("a")
     assert falls_back(board) is True
