@@ -46,17 +46,29 @@ bool action_is_closed(const struct action *a)
 
 bool action_has_staged(const struct action *a)
 {
-	return strcmp(a->own_id, a->id) == 0 && strcmp(a->own, a->release) == 0;
+	return strcmp(a->own.id, a->id) == 0 && strcmp(a->own.release, a->release) == 0;
 }
 
-void action_own(struct action *a, uint64_t half)
+void action_own(struct action *a, const char *staged, uint64_t half)
 {
-	memcpy(a->own, a->release, sizeof(a->own));
-	memcpy(a->own_id, a->id, sizeof(a->own_id));
-	memcpy(a->own_version, a->version, sizeof(a->own_version));
-	a->own_sequence = a->sequence;
-	a->own_half = half;
-	a->own_withdrawn[0] = '\0';
+	if (strcmp(a->own.release, staged) == 0 && strcmp(a->release, staged) != 0)
+		a->before = a->own;
+	memcpy(a->own.release, a->release, sizeof(a->own.release));
+	memcpy(a->own.id, a->id, sizeof(a->own.id));
+	memcpy(a->own.version, a->version, sizeof(a->own.version));
+	a->own.sequence = a->sequence;
+	a->own.half = half;
+	a->own.withdrawn[0] = '\0';
+}
+
+bool action_settle(struct action *a, bool own_here, bool before_here)
+{
+	if (a->before.release[0] == '\0')
+		return false;
+	if (!own_here && before_here)
+		a->own = a->before;
+	memset(&a->before, 0, sizeof(a->before));
+	return true;
 }
 
 uint64_t action_size(const struct action *a)
@@ -88,12 +100,8 @@ void action_begin(struct action *a, const char *id)
 	memcpy(next.name, a->name, sizeof(next.name));
 	memcpy(next.digest, a->digest, sizeof(next.digest));
 	memcpy(next.etag, a->etag, sizeof(next.etag));
-	memcpy(next.own, a->own, sizeof(next.own));
-	memcpy(next.own_id, a->own_id, sizeof(next.own_id));
-	next.own_half = a->own_half;
-	memcpy(next.own_version, a->own_version, sizeof(next.own_version));
-	next.own_sequence = a->own_sequence;
-	memcpy(next.own_withdrawn, a->own_withdrawn, sizeof(next.own_withdrawn));
+	next.own = a->own;
+	next.before = a->before;
 	memcpy(next.denied, a->denied, sizeof(next.denied));
 	if (!is_unasked_over(a, id))
 		memcpy(next.unasked, a->unasked, sizeof(next.unasked));
@@ -133,7 +141,8 @@ bool action_bind(struct action *a, uint64_t server)
 	if (!other)
 		return false;
 	action_begin(a, "");
-	a->own_id[0] = a->denied[0] = a->unasked[0] = a->unread[0] = a->too_late[0] = '\0';
+	a->own.id[0] = a->before.id[0] = '\0';
+	a->denied[0] = a->unasked[0] = a->unread[0] = a->too_late[0] = '\0';
 	a->attributes = a->attributes_due = 0;
 	a->installed[0] = '\0';
 	return true;
@@ -187,12 +196,18 @@ static const struct field {
 	TEXT("release", release),
 	TEXT("version", version),
 	NUMBER("sequence", sequence),
-	TEXT("own", own),
-	TEXT("own_id", own_id),
-	NUMBER("own_half", own_half),
-	TEXT("own_version", own_version),
-	NUMBER("own_sequence", own_sequence),
-	TEXT("own_withdrawn", own_withdrawn),
+	TEXT("own", own.release),
+	TEXT("own_id", own.id),
+	NUMBER("own_half", own.half),
+	TEXT("own_version", own.version),
+	NUMBER("own_sequence", own.sequence),
+	TEXT("own_withdrawn", own.withdrawn),
+	TEXT("before", before.release),
+	TEXT("before_id", before.id),
+	NUMBER("before_half", before.half),
+	TEXT("before_version", before.version),
+	NUMBER("before_sequence", before.sequence),
+	TEXT("before_withdrawn", before.withdrawn),
 	TEXT("why", why),
 	NUMBER("news", news),
 	NUMBER("old_news", old_news),

@@ -53,6 +53,22 @@ enum action_form {
 	ACTION_NO_PARTS = 2, /* the bundle, since no parts of it can be had */
 };
 
+/* A release that was staged for an action. */
+struct action_staged {
+	/* "": none */
+	char release[ACTION_RELEASE_LEN + 1];
+	/* of the action */
+	char id[URL_ID_MAX + 1];
+	/* the slots that were half written before (judge_half_written()) */
+	uint64_t half;
+	/* "" and 0: an older program staged it */
+	char version[ACTION_VERSION_MAX + 1];
+	uint64_t sequence;
+	/* why it is to be unstaged, since a channel withdrew it, until that is reported; "": it is
+	 * not */
+	char withdrawn[ACTION_WHY_MAX + 1];
+};
+
 struct action {
 	/* whose ids these are: of server, tenant and device (client.h); 0: an older program did not
 	 * say it */
@@ -118,16 +134,9 @@ struct action {
 	char release[ACTION_RELEASE_LEN + 1];
 	char version[ACTION_VERSION_MAX + 1];
 	uint64_t sequence;
-	/* the last release that was staged for an action, and for which one; the slots that were
-	 * half written before (judge_half_written()) */
-	char own[ACTION_RELEASE_LEN + 1];
-	char own_id[URL_ID_MAX + 1];
-	uint64_t own_half;
-	/* its version and sequence; "" and 0: an older program staged it. Why it is to be unstaged,
-	 * since a channel withdrew it, until that is reported; "": it is not */
-	char own_version[ACTION_VERSION_MAX + 1];
-	uint64_t own_sequence;
-	char own_withdrawn[ACTION_WHY_MAX + 1];
+	/* the last one, named here before it is staged; what was staged then, as long as it is not
+	 * known whether own took its place (action_settle()) */
+	struct action_staged own, before;
 	/* why it failed, or how it stands */
 	char why[ACTION_WHY_MAX + 1];
 	/* an enum action_news that the server does not know yet; and those that it knows */
@@ -180,8 +189,12 @@ bool action_is_closed(const struct action *a);
 /* It was this action that staged its release last, and not another one. */
 bool action_has_staged(const struct action *a);
 
-/* From here on, its release is the one that was staged last. half: judge_half_written(). */
-void action_own(struct action *a, uint64_t half);
+/* From here on, its release is the one that was staged last. staged: what is staged now; half:
+ * judge_half_written(). */
+void action_own(struct action *a, const char *staged, uint64_t half);
+/* Whether that was staged was not seen, or it failed: from here on, own is what is here, staged or
+ * in a slot. own_here, before_here: that one is. true: the record has changed. */
+bool action_settle(struct action *a, bool own_here, bool before_here);
 
 /* Of the bundle that the server offers for it; 0 and "" where it was not understood. */
 uint64_t action_size(const struct action *a);

@@ -64,13 +64,13 @@ static void cancel_current(struct contact *c, const char *id)
 /* There is no record: it was lost, and this action may have been on it. */
 static bool is_record_lost(const struct contact *c)
 {
-	return c->a.phase == ACTION_NONE && c->a.own[0] == '\0';
+	return c->a.phase == ACTION_NONE && c->a.own.release[0] == '\0';
 }
 
 /* What this action staged before another one took its place on record. */
 static bool has_staged(const struct contact *c, const char *stop)
 {
-	return c->a.own[0] != '\0' && strcmp(c->a.own_id, stop) == 0;
+	return c->a.own.release[0] != '\0' && strcmp(c->a.own.id, stop) == 0;
 }
 
 /* It has ended, and the server does not know that yet; or something is in a slot that may be its.
@@ -84,9 +84,9 @@ static bool is_late(const struct contact *c, const char *stop, char why[ACTION_W
 		       judge_is_begun(&c->facts, &c->a, c->facts.staged, why);
 	if (!has_staged(c, stop))
 		return false;
-	if (judge_is_written(&c->facts, c->a.own))
-		return judge_release(&c->facts, c->a.own, why) != ACTION_NONE;
-	return judge_is_begun(&c->facts, &c->a, c->a.own, why);
+	if (judge_is_written(&c->facts, c->a.own.release))
+		return judge_release(&c->facts, c->a.own.release, why) != ACTION_NONE;
+	return judge_is_begun(&c->facts, &c->a, c->a.own.release, why);
 }
 
 /* What is staged may be this action's. An older program noted no id. */
@@ -96,8 +96,8 @@ static bool may_be_staged(const struct contact *c, const char *stop)
 
 	if (staged[0] == '\0' || is_record_lost(c))
 		return staged[0] != '\0';
-	return strcmp(staged, c->a.own) == 0 && strcmp(staged, c->a.release) != 0 &&
-	       (c->a.own_id[0] == '\0' || has_staged(c, stop));
+	return strcmp(staged, c->a.own.release) == 0 && strcmp(staged, c->a.release) != 0 &&
+	       (c->a.own.id[0] == '\0' || has_staged(c, stop));
 }
 
 /* false: it is answered, or tried again. */
@@ -134,7 +134,7 @@ static void cancel_other(struct contact *c, const char *id, const char *stop)
 		return;
 	(void)!tell_cancelled(
 		c, id, true,
-		has_staged(c, stop) && stays_staged(c, c->a.own)
+		has_staged(c, stop) && stays_staged(c, c->a.own.release)
 			? STAYS
 			: "nothing of it is staged here; it was not known, or closed before");
 }

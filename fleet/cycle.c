@@ -78,8 +78,11 @@ static enum kb_err begin(struct contact *c, bool *known)
 	}
 	load_record(c);
 	pin_recall(c);
-	if (*known)
+	if (*known) {
+		if (standing_settle(c))
+			contact_save(c);
 		standing_renew(c);
+	}
 	return KB_OK;
 }
 

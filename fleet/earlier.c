@@ -12,14 +12,15 @@
 
 static bool is_own_staged(const struct contact *c)
 {
-	return c->facts.staged[0] != '\0' && strcmp(c->facts.staged, c->a.own) == 0;
+	return c->facts.staged[0] != '\0' && strcmp(c->facts.staged, c->a.own.release) == 0;
 }
 
 /* It is no action's any more. */
 static bool is_left(const struct contact *c)
 {
 	return is_own_staged(c) && !c->facts.staged_by_others &&
-	       strcmp(c->a.own, c->a.release) != 0 && !judge_is_written(&c->facts, c->a.own);
+	       strcmp(c->a.own.release, c->a.release) != 0 &&
+	       !judge_is_written(&c->facts, c->a.own.release);
 }
 
 /* NULL: the channel does not name it. */
@@ -27,27 +28,27 @@ static const struct channel_release *find_own(const struct contact *c,
 					      const struct channel *channel)
 {
 	for (unsigned i = 0; i < channel->nreleases; i++)
-		if (strcmp(channel->release[i].release, c->a.own) == 0)
+		if (strcmp(channel->release[i].release, c->a.own.release) == 0)
 			return &channel->release[i];
 	return NULL;
 }
 
 uint64_t earlier_sequence(const struct contact *c)
 {
-	return is_own_staged(c) ? c->a.own_sequence : 0;
+	return is_own_staged(c) ? c->a.own.sequence : 0;
 }
 
 /* ---------------------------------------------------------------- withdrawn */
 
 void earlier_note(struct contact *c, const char *version, const char *why)
 {
-	snprintf(c->a.own_version, sizeof(c->a.own_version), "%s", version);
-	snprintf(c->a.own_withdrawn, sizeof(c->a.own_withdrawn), "%s", why);
+	snprintf(c->a.own.version, sizeof(c->a.own.version), "%s", version);
+	snprintf(c->a.own.withdrawn, sizeof(c->a.own.withdrawn), "%s", why);
 }
 
 void earlier_forget(struct contact *c)
 {
-	c->a.own_withdrawn[0] = '\0';
+	c->a.own.withdrawn[0] = '\0';
 }
 
 /* What the channel says of it now; r: NULL, nothing. Durable before it is unstaged; on a full disk,
@@ -59,11 +60,11 @@ static void heed(struct contact *c, const struct channel_release *r)
 	if (r == NULL)
 		return;
 	if (r->withdrawn[0] != '\0' &&
-	    (!is_left(c) || judge_is_begun(&c->facts, &c->a, c->a.own, why)))
+	    (!is_left(c) || judge_is_begun(&c->facts, &c->a, c->a.own.release, why)))
 		return;
 	if (r->withdrawn[0] != '\0')
 		snprintf(text, sizeof(text), "%.48s is withdrawn: %s", r->version, r->withdrawn);
-	if (strcmp(text, c->a.own_withdrawn) == 0)
+	if (strcmp(text, c->a.own.withdrawn) == 0)
 		return;
 	earlier_note(c, r->version, text);
 	contact_save(c);
@@ -75,9 +76,9 @@ static bool unstage(struct contact *c)
 	char why[ACTION_WHY_MAX + 1];
 	int code;
 
-	if (!is_left(c) || judge_is_begun(&c->facts, &c->a, c->a.own, why))
+	if (!is_left(c) || judge_is_begun(&c->facts, &c->a, c->a.own.release, why))
 		return false;
-	contact_print("%s; it %s unstaged", c->a.own_withdrawn, c->dry_run ? "would be" : "is");
+	contact_print("%s; it %s unstaged", c->a.own.withdrawn, c->dry_run ? "would be" : "is");
 	if (c->dry_run)
 		return false;
 	code = facts_unstage(&c->monitor, why);
@@ -91,14 +92,14 @@ static bool unstage(struct contact *c)
 		c->facts.staged_by_others = true;
 		return false;
 	}
-	contact_fail(c, "%s: cannot be unstaged: %s", c->a.own_version, why);
+	contact_fail(c, "%s: cannot be unstaged: %s", c->a.own.version, why);
 	return false;
 }
 
 /* Channels call an action by the beginning of its release. */
 static void name_own(char id[URL_ID_MAX + 1], const struct action *a)
 {
-	snprintf(id, URL_ID_MAX + 1, "%.*s", FEED_ID_LEN, a->own);
+	snprintf(id, URL_ID_MAX + 1, "%.*s", FEED_ID_LEN, a->own.release);
 }
 
 /* Cut behind the report, it is sent again. */
@@ -108,7 +109,7 @@ static bool report_own(struct contact *c)
 	bool kept;
 
 	name_own(id, &c->a);
-	kept = report_withdrawn(c, id, c->a.own_version, c->a.own_withdrawn);
+	kept = report_withdrawn(c, id, c->a.own.version, c->a.own.withdrawn);
 	if (kept)
 		earlier_forget(c);
 	contact_save(c);
@@ -118,10 +119,10 @@ static bool report_own(struct contact *c)
 bool earlier_withdraw(struct contact *c, const struct channel *channel)
 {
 	heed(c, find_own(c, channel));
-	if (c->a.own_withdrawn[0] == '\0')
+	if (c->a.own.withdrawn[0] == '\0')
 		return true;
 	/* A boot came before. */
-	if (judge_is_written(&c->facts, c->a.own)) {
+	if (judge_is_written(&c->facts, c->a.own.release)) {
 		earlier_forget(c);
 		contact_save(c);
 		return true;
@@ -138,26 +139,26 @@ void earlier_resume(struct contact *c, const struct channel *channel)
 	const struct channel_release *r = find_own(c, channel);
 	char why[ACTION_WHY_MAX + 1];
 
-	if (!is_left(c) || c->a.own_withdrawn[0] != '\0' || c->dry_run ||
+	if (!is_left(c) || c->a.own.withdrawn[0] != '\0' || c->dry_run ||
 	    (c->a.phase != ACTION_NONE && c->a.phase != ACTION_FAILED) ||
-	    judge_unasked(&c->facts, c->a.own, why) != ACTION_STAGED)
+	    judge_unasked(&c->facts, c->a.own.release, why) != ACTION_STAGED)
 		return;
 	if (r != NULL) {
-		snprintf(c->a.own_version, sizeof(c->a.own_version), "%s", r->version);
-		c->a.own_sequence = r->sequence;
+		snprintf(c->a.own.version, sizeof(c->a.own.version), "%s", r->version);
+		c->a.own.sequence = r->sequence;
 	}
 	/* An older program staged it, and noted no more than its release. */
-	if (c->a.own_version[0] == '\0')
+	if (c->a.own.version[0] == '\0')
 		return;
 	/* A server that was followed meanwhile has taken the name from it (action_bind()). */
-	if (c->a.own_id[0] == '\0') {
-		name_own(c->a.own_id, &c->a);
+	if (c->a.own.id[0] == '\0') {
+		name_own(c->a.own.id, &c->a);
 		c->a.server = c->client.server;
 	}
-	action_begin(&c->a, c->a.own_id);
-	memcpy(c->a.release, c->a.own, sizeof(c->a.release));
-	memcpy(c->a.version, c->a.own_version, sizeof(c->a.version));
-	c->a.sequence = c->a.own_sequence;
+	action_begin(&c->a, c->a.own.id);
+	memcpy(c->a.release, c->a.own.release, sizeof(c->a.release));
+	memcpy(c->a.version, c->a.own.version, sizeof(c->a.version));
+	c->a.sequence = c->a.own.sequence;
 	c->a.phase = ACTION_STAGED;
 	reboot_note(c, why);
 	memcpy(c->a.why, why, sizeof(c->a.why));

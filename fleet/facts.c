@@ -80,6 +80,15 @@ static void read_warnings(struct facts *f, json_object *o)
 		util_print_safe(f->warning, sizeof(f->warning), json_object_get_string(first));
 }
 
+/* It was lost, as by a person or a check of the file system. */
+static bool is_missing(const struct facts *f, json_object *staged)
+{
+	json_object *present;
+
+	return !f->data_elsewhere && json_object_object_get_ex(staged, "present", &present) &&
+	       !json_object_get_boolean(present);
+}
+
 static bool read_status(struct facts *f, json_object *o)
 {
 	json_object *slots, *booted, *staged, *mounted, *state, *flag;
@@ -97,17 +106,18 @@ static bool read_status(struct facts *f, json_object *o)
 		COPY_TEXT(f->reset, booted, "cause");
 		COPY_TEXT(f->tier, booted, "tier");
 	}
+	f->data_elsewhere = json_object_object_get_ex(o, "data_mounted", &mounted) &&
+			    !json_object_get_boolean(mounted);
 	if (strict_object(o, "staged", &staged) == KB_OK) {
 		COPY_TEXT(f->staged, staged, "release");
 		COPY_TEXT(f->staged_next, staged, "next");
 		COPY_TEXT(f->staged_why, staged, "why");
 		f->staged_by_others = json_object_object_get_ex(staged, "fleet", &flag) &&
 				      !json_object_get_boolean(flag);
-		f->staged_lasting = json_object_object_get_ex(staged, "lasting", &flag) &&
-				    json_object_get_boolean(flag);
+		f->staged_lasting = (json_object_object_get_ex(staged, "lasting", &flag) &&
+				     json_object_get_boolean(flag)) ||
+				    is_missing(f, staged);
 	}
-	f->data_elsewhere = json_object_object_get_ex(o, "data_mounted", &mounted) &&
-			    !json_object_get_boolean(mounted);
 	if (strict_object(o, "state", &state) == KB_OK)
 		f->writes = number_of(state, "sequence");
 	read_warnings(f, o);

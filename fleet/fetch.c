@@ -238,13 +238,17 @@ static enum fetch_end judge_answer(struct download *d, const struct http_answer 
 	return answer->status == 410 ? FETCH_NEVER : FETCH_REFUSED;
 }
 
-/* Also on the way there may be what answers with the whole file, once: so this is tried again. */
-static enum fetch_end judge_limits(const struct download *d, enum fetch_end end, char *why)
+/* Also on the way there may be what answers with the whole file, once: so this is tried again. A
+ * day that was used up by answers which are no part of the file is a failure, not a pause. before:
+ * bytes that were here. */
+static enum fetch_end judge_limits(const struct download *d, enum fetch_end end, uint64_t before,
+				   char *why)
 {
 	const struct limits *limits = d->meter.limits;
 	bool never = d->indivisible && d->size > limits->daily;
+	bool waits = (d->indivisible || d->have > before) && meter_left(&d->meter) == 0;
 
-	if (end != FETCH_LATER || (!never && meter_left(&d->meter) > 0))
+	if (end != FETCH_LATER || (!never && !waits))
 		return end;
 	if (!never) {
 		limits_explain(limits, d->a, d->have, d->size, why);
@@ -315,7 +319,7 @@ static enum fetch_end fetch_once(struct download *d, const struct http_config *c
 	util_close(&d->fd);
 	*retry_after_s = answer.retry_after_s;
 	*cut = !whole;
-	end = judge_limits(d, judge_answer(d, &answer, whole, why), why);
+	end = judge_limits(d, judge_answer(d, &answer, whole, why), r.from, why);
 	if (d->ended && end == FETCH_LATER)
 		end = FETCH_GOES_ON;
 	if (d->head->code != FACTS_OK)

@@ -66,7 +66,7 @@ uint64_t judge_half_written(const struct facts *f)
 bool judge_is_begun(const struct facts *f, const struct action *a, const char *release,
 		    char why[ACTION_WHY_MAX + 1])
 {
-	uint64_t before = strcmp(release, a->own) == 0 ? a->own_half : 0;
+	uint64_t before = strcmp(release, a->own.release) == 0 ? a->own.half : 0;
 	uint64_t slots = judge_half_written(f) & ~before;
 	unsigned i = 0;
 

@@ -98,8 +98,9 @@ static bool explains_booted(const struct action *a, const struct facts *f, const
 static bool is_begun_by(const struct action *a, const struct facts *f, const struct facts_slot *s)
 {
 	return s != NULL && facts_is_half_written(s) && a->release[0] != '\0' &&
-	       (a->phase == ACTION_FAILED ? action_owes(a) && strcmp(a->own, a->release) == 0
-					  : strcmp(f->staged, a->release) == 0);
+	       (a->phase == ACTION_FAILED
+			? action_owes(a) && strcmp(a->own.release, a->release) == 0
+			: strcmp(f->staged, a->release) == 0);
 }
 
 static bool explains_slot(const struct action *a, const struct facts *f, const struct facts_slot *s)

@@ -246,6 +246,8 @@ static bool may_have_room(struct parts *p)
 enum parts_end parts_fetch(struct parts *p)
 {
 	enum parts_end end = PARTS_HERE;
+	uint64_t before;
+	bool used_up;
 
 	p->why[0] = '\0';
 	p->retry_after_s = 0;
@@ -257,10 +259,17 @@ enum parts_end parts_fetch(struct parts *p)
 	if (!may_have_room(p) || !meter_begin(&p->meter, p->why))
 		return PARTS_LATER;
 	http_keep(p->http);
-	if (!open_begun(p))
+	used_up = meter_left(&p->meter) == 0;
+	before = open_begun(p) ? p->have : 0;
+	if (before == 0) {
+		p->have = 0;
 		end = parts_begin(p);
+	}
 	if (end == PARTS_HERE)
 		end = fetch_rest(p);
 	http_drop(p->http);
-	return end == PARTS_LATER && meter_left(&p->meter) == 0 ? parts_pause(p) : end;
+	/* Answers that are no part of the bundle may have used up the day: that is a failure. */
+	if (end == PARTS_LATER && meter_left(&p->meter) == 0 && (used_up || p->have > before))
+		return parts_pause(p);
+	return end;
 }

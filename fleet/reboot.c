@@ -61,7 +61,7 @@ static bool is_preceded(const struct contact *c)
 {
 	char why[ACTION_WHY_MAX + 1];
 
-	if (!judge_is_preceded(&c->facts, c->a.release, c->a.own, why))
+	if (!judge_is_preceded(&c->facts, c->a.release, c->a.own.release, why))
 		return false;
 	contact_print("The reboot that installs %s %s.", c->a.version, why);
 	return true;

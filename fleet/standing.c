@@ -57,6 +57,19 @@ static bool is_undecided(const struct contact *c)
 	       (a->phase == ACTION_GOOD && action_owes(a)) || is_installed_unseen(c);
 }
 
+static bool is_here(const struct contact *c, const char *release)
+{
+	return release[0] != '\0' &&
+	       (strcmp(c->facts.staged, release) == 0 || judge_is_written(&c->facts, release));
+}
+
+bool standing_settle(struct contact *c)
+{
+	struct action *a = &c->a;
+
+	return action_settle(a, is_here(c, a->own.release), is_here(c, a->before.release));
+}
+
 void standing_renew(struct contact *c)
 {
 	char why[ACTION_WHY_MAX + 1];

@@ -7,6 +7,7 @@
 #include "fleet/phase.h"
 #include "fleet/possible.h"
 #include "fleet/reboot.h"
+#include "fleet/standing.h"
 #include "fleet/way.h"
 
 #include "lib/log.h"
@@ -40,8 +41,10 @@ static bool look_again(struct contact *c)
 {
 	char why[FACTS_TEXT_MAX + 1];
 
-	if (facts_read(&c->facts, &c->monitor, why))
+	if (facts_read(&c->facts, &c->monitor, why)) {
+		(void)standing_settle(c);
 		return true;
+	}
 	phase_try(c, "not staged", why, ACTION_TRIES_MAX);
 	return false;
 }
@@ -106,7 +109,7 @@ static bool must_wait(struct contact *c)
 {
 	char why[ACTION_WHY_MAX + 1], text[ACTION_WHY_MAX + 1];
 
-	if (!judge_is_preceded(&c->facts, c->a.release, c->a.own, why))
+	if (!judge_is_preceded(&c->facts, c->a.release, c->a.own.release, why))
 		return false;
 	snprintf(text, sizeof(text), "%s is fetched, and %.300s", c->a.version, why);
 	/* Each contact looks; the record is for what is new. */
@@ -147,7 +150,7 @@ static void stage_bundle(struct contact *c, const struct offer *o)
 	c->a.sequence = b.sequence;
 	if (!contact_keep(c) || !look_again(c) || take_known(c) || must_wait(c))
 		return;
-	action_own(&c->a, judge_half_written(&c->facts));
+	action_own(&c->a, c->facts.staged, judge_half_written(&c->facts));
 	if (!contact_save(c))
 		return;
 	code = facts_stage(&c->monitor, why, &again);

@@ -184,6 +184,16 @@ static void note_failed(struct contact *c, const struct channel *channel, const 
 	feed_save(c);
 }
 
+/* A release is tried by this file: what failed by an earlier one counts no more, or its next
+ * failure would not be noted. */
+static void forget_failed(struct contact *c, const struct channel *channel)
+{
+	if (c->dry_run || c->feed.failed >= channel->sequence || c->feed.failed_releases[0] == '\0')
+		return;
+	c->feed.failed_releases[0] = '\0';
+	feed_save(c);
+}
+
 static void refuse_address(struct contact *c, const struct channel_release *r)
 {
 	int len = length_of_path(r->url);
@@ -209,6 +219,7 @@ static void take_release(struct contact *c, const struct channel *channel,
 		action_begin(&c->a, "");
 	if (!take_wants(c, o.id, ""))
 		return;
+	forget_failed(c, channel);
 	take_offer(c, &o);
 	if (c->a.phase == ACTION_FAILED)
 		note_failed(c, channel, r->release);

@@ -324,8 +324,8 @@ static void fill(struct action *a)
 			      .release = "00ff",
 			      .version = "2.0",
 			      .sequence = INT64_MAX,
-			      .own = "00fe",
-			      .own_half = 2,
+			      .own.release = "00fe",
+			      .own.half = 2,
 			      .why = "it \"says\" so",
 			      .news = ACTION_NEWS_BOOTS,
 			      .boot = "0f",
@@ -471,6 +471,34 @@ TEST(what_is_too_much_to_be_kept_is_dropped_and_the_record_counts)
 	free(text);
 }
 
+TEST(what_was_staged_before_counts_again_where_the_next_one_is_not_here)
+{
+	static struct action a;
+
+	for (int here = 0; here < 4; here++) {
+		bool own_here = (here & 1) != 0, before_here = (here & 2) != 0;
+
+		fill(&a);
+		memcpy(a.own.id, "11", 3);
+		/* Nothing is staged, or what this one holds. */
+		action_own(&a, "", 1);
+		action_own(&a, "00ff", 1);
+		assert_false(action_settle(&a, false, true));
+		memcpy(a.own.release, "00fe", 5);
+		memcpy(a.own.id, "11", 3);
+		action_own(&a, "00fe", 4);
+		assert_string_equal(a.own.release, "00ff");
+		assert_string_equal(a.own.id, "12");
+		assert_int_equal(a.own.half, 4);
+		action_begin(&a, "13");
+		assert_true(action_settle(&a, own_here, before_here));
+		assert_string_equal(a.own.release, !own_here && before_here ? "00fe" : "00ff");
+		assert_string_equal(a.own.id, !own_here && before_here ? "11" : "12");
+		assert_int_equal(a.own.half, !own_here && before_here ? 1 : 4);
+		assert_false(action_settle(&a, false, true));
+	}
+}
+
 TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 {
 	static struct action a;
@@ -484,8 +512,8 @@ TEST(a_new_action_keeps_what_is_known_of_file_and_server)
 	assert_int_equal(a.durable, 4096);
 	assert_int_equal(a.attributes, 77);
 	assert_string_equal(a.version, "");
-	assert_string_equal(a.own, "00fe");
-	assert_int_equal(a.own_half, 2);
+	assert_string_equal(a.own.release, "00fe");
+	assert_int_equal(a.own.half, 2);
 	assert_int_equal(a.boots, 0);
 	assert_int_equal(a.repeats, 0);
 	assert_int_equal(a.device_boots, 41);
@@ -516,7 +544,7 @@ TEST(what_an_id_means_one_server_knows)
 	assert_int_equal(a.phase, ACTION_NONE);
 	assert_int_equal(a.attributes, 0);
 	assert_string_equal(a.installed, "");
-	assert_string_equal(a.own, "00fe");
+	assert_string_equal(a.own.release, "00fe");
 	assert_int_equal(a.durable, 4096);
 	assert_int_equal(a.day_bytes, 700);
 	assert_int_equal(a.device_boots, 41);
@@ -752,7 +780,7 @@ TEST(a_slot_that_is_half_written_holds_no_release)
 
 TEST(a_boot_has_begun_with_what_is_staged_where_a_slot_is_half_written_since)
 {
-	struct action a = { .own = "r2" };
+	struct action a = { .own.release = "r2" };
 	char text[ACTION_WHY_MAX + 1];
 
 	put_slot("empty", "");
@@ -769,15 +797,15 @@ TEST(a_boot_has_begun_with_what_is_staged_where_a_slot_is_half_written_since)
 			    "it is staged, and slot b is half written; the next boot goes on");
 	assert_false(judge_is_begun(&facts, &a, "r3", text));
 	/* As a stick left it. Of what another one staged, that is not known. */
-	a.own_half = 2;
+	a.own.half = 2;
 	assert_false(judge_is_begun(&facts, &a, "r2", text));
-	memcpy(a.own, "r3", 3);
+	memcpy(a.own.release, "r3", 3);
 	assert_true(judge_is_begun(&facts, &a, "r2", text));
 	put_staged("r2", "skip", "its file is missing");
 	assert_true(judge_is_begun(&facts, &a, "r2", text));
 	assert_string_equal(text, "it is staged, and slot b is half written");
-	memcpy(a.own, "r2", 3);
-	a.own_half = 1;
+	memcpy(a.own.release, "r2", 3);
+	a.own.half = 1;
 	assert_true(judge_is_begun(&facts, &a, "r2", text));
 }
 

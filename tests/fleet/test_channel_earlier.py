@@ -123,6 +123,50 @@ def test_what_a_boot_installs_before_it_is_unstaged_is_not_reported_as_withdrawn
     assert "slot b: 2.0, trial" in site.reports[-1]["details"]
 
 
+# ---------------------------------------------------------------- a stage of the newer one that fails, or is cut
+
+
+def fails_to_stage(told, publish, bundle, newer, how):
+    """2.0 is staged, and 3.0 is not: its stage failed, or was cut."""
+    publish(bundle)
+    told.once(code=REBOOT)
+    publish(bundle, newer)
+    if how == "fails":
+        with told.where_fails("stage --by-fleet"):
+            told.once(code=FAILURE)
+    else:
+        with sleeping(told, "stage --by-fleet", False) as sleeps:
+            told.killed_when(sleeps)
+    assert told.dev.json("status")["staged"]["version"] == "2.0" and told.record["version"] == "3.0"
+
+
+@pytest.fixture(name="unstaged", params=["fails", "is cut"])
+def make_unstaged(told, publish, bundle, factory, request):
+    newer = factory("3.0", 30)
+    fails_to_stage(told, publish, bundle, newer, request.param)
+    return newer
+
+
+def test_what_was_staged_before_is_unstaged_where_it_is_withdrawn(told, site, publish, bundle, unstaged):
+    publish((bundle, "--withdrawn", "no wifi"), (unstaged, "--withdrawn", "no wifi, too"))
+    told.once()
+    assert not is_staged(told) and WITHDRAWN in reasons(site)
+
+
+def test_the_newer_one_takes_its_place_at_the_next_contact(told, unstaged):
+    told.once(code=REBOOT)
+    assert told.dev.json("status")["staged"]["version"] == "3.0" and told.record["phase"] == "staged"
+    assert told.record["before"] == "" and told.record["own"] == told.record["release"]
+
+
+def test_a_boot_that_installs_it_meanwhile_is_awaited(told, site, unstaged):
+    told.reboot()
+    assert "waits until 2.0 in slot b has ended its trial" in told.once()
+    told.good()
+    told.once(code=REBOOT)
+    assert told.dev.json("status")["staged"]["version"] == "3.0"
+
+
 @contextlib.contextmanager
 def unwritable(told, *names):
     """What takes the place of these files cannot be written."""

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from pathlib import Path
 
 import pytest
 from channel_site import Site, seal
@@ -491,6 +492,28 @@ def test_what_a_person_unstaged_is_not_staged_again_by_the_same_file(device, pub
     publish(bundle)
     device.once(code=REBOOT)
     assert device.staged and len(site.requests(bundle.name)) == 2
+
+
+def test_what_is_staged_and_vanished_is_tried_by_a_newer_file(device, publish, site, bundle):
+    publish(bundle)
+    device.once(code=REBOOT)
+    Path(device.dev.json("status")["staged"]["path"]).unlink()
+    device.once()
+    assert device.record["phase"] == "failed"
+    assert device.record["why"] == "staged; the boots skip it: its file is missing"
+    publish(bundle)
+    device.once(code=REBOOT)
+    assert device.staged and len(site.requests(bundle.name)) == 2
+
+
+def test_nor_is_it_by_a_newer_file_by_which_it_failed_again(device, publish, site, bundle):
+    for times in (1, 2, 3):
+        publish(bundle)
+        device.once(code=REBOOT)
+        device.dev("unstage")
+        for _ in range(3):
+            device.once()
+            assert not device.staged and len(site.requests(bundle.name)) == times
 
 
 # ---------------------------------------------------------------- the way

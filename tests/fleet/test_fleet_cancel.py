@@ -80,6 +80,24 @@ def test_a_cancel_of_another_action_leaves_what_is_staged(fleet, server, bundle,
     assert other.state == "canceled" and fleet.staged and fleet.record["id"] == "1"
 
 
+@pytest.mark.parametrize("boots", [False, True])
+def test_what_stays_staged_since_the_next_one_could_not_be_is_answered_for(fleet, server, bundle, factory, boots):
+    first = server.assign(bundle)
+    fleet.once(code=REBOOT)
+    server.assign(factory("3.0", 30))
+    server.actions.reverse()
+    with fleet.where_fails("stage --by-fleet"):
+        fleet.once(code=FAILURE)
+    server.actions.reverse()
+    server.cancel(first)
+    if boots:
+        fleet.reboot()
+    fleet("once", code=None)
+    assert first.told[-1] == ("cancel rejected/none" if boots else "cancel closed/success")
+    assert boots or fleet.dev.json("status")["staged"] is None
+    assert not boots or "2.0 in slot b is on trial" in first.messages[-1]
+
+
 @pytest.mark.parametrize("server_notes", [True, False])
 def test_a_second_cancel_is_answered_and_a_repeated_one_is_not(fleet, server, bundle, server_notes):
     action = server.assign(bundle)

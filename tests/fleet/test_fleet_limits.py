@@ -363,6 +363,23 @@ def test_by_a_channel_a_release_that_is_too_large_is_reported_and_an_older_one_t
     assert follower.record["version"] == "2.1"
 
 
+@pytest.mark.parametrize("partial", ["auto", "no"])
+def test_a_day_that_pages_use_up_counts_as_a_try(fleet, server, bundle, partial):
+    """Or an action whose bundle never comes would never end."""
+    fleet.configure(daily_bytes="128K", partial=partial)
+    action = server.assign(bundle)
+    server.on["artifact"] = lambda handler: handler.reply(200, b"<html>" + b"x" * 2000)
+    for tries in (1, 2):
+        fleet.once(code=FAILURE)
+        assert fleet.record["tries"] == tries and "daily-bytes=" not in fleet.record["why"]
+        assert "leaves no more today" in fleet.once()
+        assert fleet.record["tries"] == tries
+        yesterday(fleet)
+    fleet.change(tries=fleet.record["tries_max"] - 1)
+    fleet.once(code=FAILURE)
+    assert action.told[-1] == "closed/failure" and "daily-bytes=" not in action.messages[-1]
+
+
 def test_days_of_a_device_without_a_clock_add_up_over_its_boots(fleet, server, bundle):
     fleet.configure(daily_bytes="64K")
     server.assign(bundle)

@@ -102,8 +102,8 @@ static void try_record(const char *text, size_t len)
 	action_note(&a, ACTION_NEWS_BOOTS);
 	action_told(&a);
 	FUZZ_CHECK(!action_owes(&a));
-	action_own(&a, 7);
-	FUZZ_CHECK(strcmp(a.own, a.release) == 0 && a.own_half == 7);
+	action_own(&a, "", 7);
+	FUZZ_CHECK(strcmp(a.own.release, a.release) == 0 && a.own.half == 7);
 	action_begin(&a, "1");
 	FUZZ_CHECK(a.phase == ACTION_SEEN && action_owes(&a) && !action_is_closed(&a));
 	check_server(&a);

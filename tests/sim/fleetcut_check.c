@@ -43,7 +43,8 @@ static uint64_t key_of(const struct action *a)
 
 	memset(&key, 0, sizeof(key));
 	memcpy(key.id, a->id, sizeof(key.id));
-	memcpy(key.own_id, a->own_id, sizeof(key.own_id));
+	memcpy(key.own.id, a->own.id, sizeof(key.own.id));
+	memcpy(key.before.id, a->before.id, sizeof(key.before.id));
 	memcpy(key.release, a->release, sizeof(key.release));
 	key.phase = a->phase;
 	key.reported = a->reported;
