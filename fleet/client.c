@@ -213,34 +213,7 @@ enum kb_err client_init(struct client *c, const struct conf *conf)
 	return KB_OK;
 }
 
-/* ---------------------------------------------------------------- what a status means */
-
-static const struct rule {
-	int first, last;
-	enum client_end end;
-	/* NULL: nothing is said */
-	const char *text;
-} rules[] = {
-	{ 200, 299, CLIENT_OK, NULL },
-	/* nginx says so to whom shows none that it accepts. */
-	{ 400, 400, CLIENT_REFUSED,
-	  "it refuses that (400); if it wants a certificate, see [fleet] certificate=" },
-	{ 401, 401, CLIENT_DENIED,
-	  "it does not accept this device's token or certificate (401); see [fleet] token-file=, certificate=" },
-	{ 403, 403, CLIENT_FORBIDDEN, "it forbids this device that (403)" },
-	{ 404, 404, CLIENT_MISSING,
-	  "it does not know this (404); see [fleet] tenant=, id=, channel=" },
-	/* No server's word: what was to be said to it waits. */
-	{ 407, 407, CLIENT_LATER, "a proxy on the way wants to know who asks (407)" },
-	{ 408, 408, CLIENT_LATER, "it, or a proxy, had no time (408)" },
-	{ 409, 409, CLIENT_LATER, "it is at odds with itself (409)" },
-	{ 410, 410, CLIENT_OVER, "this is over (410)" },
-	{ 425, 425, CLIENT_LATER, "it, or a proxy, had no time (425)" },
-	{ 429, 429, CLIENT_FULL, "too many requests, or a quota is used up (429)" },
-	{ 400, 499, CLIENT_REFUSED, "it refuses that" },
-	{ 500, 599, CLIENT_LATER, "it has an error" },
-	{ 100, 999, CLIENT_LATER, "nothing that this program understands" },
-};
+/* ---------------------------------------------------------------- requests and answers */
 
 void client_complain(struct client *c, unsigned status, const char *fmt, ...)
 {
@@ -254,18 +227,16 @@ void client_complain(struct client *c, unsigned status, const char *fmt, ...)
 	log_warn("%s", c->trouble);
 }
 
-/* Who asked for an action that is no more is not worth a line. */
 static enum client_end judge_status(struct client *c, const char *url, int status)
 {
-	const struct rule *r = rules;
+	const struct answer_rule *rule = answer_rules_of(status);
 	char origin[160];
 
-	while (r->last != 999 && (status < r->first || status > r->last))
-		r++;
 	url_origin(origin, sizeof(origin), url);
-	if (r->text != NULL && r->end != CLIENT_OVER)
-		client_complain(c, (unsigned)status, "%s: answers %d: %s", origin, status, r->text);
-	return r->end;
+	if (rule->text != NULL)
+		client_complain(c, (unsigned)status, "%s: answers %d: %s", origin, status,
+				rule->text);
+	return rule->end;
 }
 
 static bool take_text(void *data, struct http_answer *a, const void *bytes, size_t len)
@@ -282,15 +253,9 @@ static bool take_text(void *data, struct http_answer *a, const void *bytes, size
 	return true;
 }
 
-/* 409 and 500 may be about one action. None, 0, may have taken a timeout. */
 bool client_is_shut(const struct client *c)
 {
-	static const int shut[] = { 0, 401, 407, 408, 425, 429, 502, 503, 504 };
-
-	for (size_t i = 0; i < KB_ARRAY_LEN(shut); i++)
-		if (c->status == shut[i])
-			return true;
-	return c->status >= 300 && c->status <= 399;
+	return answer_rules_of(c->status)->about != ABOUT_THIS;
 }
 
 static enum client_end run(struct client *c, struct http_request *r, const char *path)
@@ -317,7 +282,7 @@ static enum client_end run(struct client *c, struct http_request *r, const char 
 		return judge_status(c, url, a.status);
 	url_origin(origin, sizeof(origin), url);
 	client_complain(c, 0, "%s: %s", origin, a.error);
-	return a.status >= 300 && a.status <= 399 ? CLIENT_DENIED : CLIENT_LATER;
+	return CLIENT_LATER;
 }
 
 enum client_end client_get(struct client *c, const char *path)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is asked of the server, and what its answers mean: docs/FLEET.md has the table. What goes
- * wrong is reported here, in one line. */
+/* What is asked of the server. What goes wrong is reported here, in one line. */
 #pragma once
 
+#include "fleet/answer_rules.h"
 #include "fleet/ddi.h"
 #include "fleet/http.h"
 #include "channel/strict.h"
@@ -10,19 +10,6 @@
 
 #define CLIENT_TOKEN_MAX   255
 #define CLIENT_TROUBLE_MAX 255
-
-enum client_end {
-	CLIENT_OK,
-	CLIENT_SAME,	  /* 304: the file that is here is still the one */
-	CLIENT_LATER,	  /* not reached, 5xx, 407, 408, 409, 425, or nothing that can be read:
-			     at the next contact */
-	CLIENT_DENIED,	  /* 401, or a redirect: a person must do something */
-	CLIENT_FORBIDDEN, /* 403: the same, or something on the way does not like what was sent */
-	CLIENT_MISSING,	  /* 404 */
-	CLIENT_OVER,	  /* 410 */
-	CLIENT_FULL,	  /* 429: too many requests, or a quota */
-	CLIENT_REFUSED,	  /* any other 4xx: it will not take that */
-};
 
 struct client {
 	struct http_config http;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/ends.h"
 
+#include "fleet/answer_rules.h"
 #include "fleet/deployment.h"
 #include "fleet/judge.h"
 #include "fleet/clock.h"
@@ -315,7 +316,6 @@ static bool send_end(struct contact *c, struct end *e)
 		return ++e->tries >= ACTION_TRIES_MAX;
 	case CLIENT_SAME:
 	case CLIENT_LATER:
-	case CLIENT_DENIED:
 	case CLIENT_FORBIDDEN:
 	case CLIENT_FULL:
 	case CLIENT_REFUSED:
@@ -324,10 +324,10 @@ static bool send_end(struct contact *c, struct end *e)
 	return false;
 }
 
-/* Or a proxy says so: it may be the end of this action alone. */
+/* It may be the end of this action alone. */
 static bool got_nothing(const struct client *c)
 {
-	return c->status == 0 || c->status == 502 || c->status == 504;
+	return answer_rules_of(c->status)->about == ABOUT_EITHER;
 }
 
 /* What is left of it takes its place, NULL for nothing. true: the next one may be sent; behind an

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/fetch.h"
 
+#include "fleet/answer_rules.h"
 #include "fleet/flush.h"
 #include "fleet/meter.h"
 #include "fleet/page.h"
@@ -218,6 +219,7 @@ const char *fetch_url(const struct http_config *c, const struct offer *d)
 static enum fetch_end judge_answer(struct download *d, const struct http_answer *answer, bool whole,
 				   char *why)
 {
+	enum answer_bundle means = answer_rules_of(answer->status)->bundle;
 	bool good = answer->status == 200 || answer->status == 206;
 
 	if (whole && good && d->have == d->size)
@@ -229,13 +231,11 @@ static enum fetch_end judge_answer(struct download *d, const struct http_answer 
 		snprintf(why, ACTION_WHY_MAX + 1, "the server answers %d", answer->status);
 	else
 		snprintf(why, ACTION_WHY_MAX + 1, "%s", answer->error);
-	/* What is here is no beginning of what it has. */
-	if (answer->status == 416)
+	if (means == BUNDLE_ANEW)
 		d->a->etag[0] = '\0';
-	if (!whole || http_passes(answer->status) || answer->status == 416)
+	if (!whole || means == BUNDLE_LATER || means == BUNDLE_ANEW)
 		return FETCH_LATER;
-	/* A proxy says 404 in passing, too. */
-	return answer->status == 410 ? FETCH_NEVER : FETCH_REFUSED;
+	return means == BUNDLE_NEVER ? FETCH_NEVER : FETCH_REFUSED;
 }
 
 /* Also on the way there may be what answers with the whole file, once: so this is tried again. A

@@ -99,9 +99,6 @@ const char *http_why(int code, bool in_head, bool download);
  * pay no heed to If-Range. One of them that is "" says nothing. PURE. */
 bool http_is_other(const struct http_answer *a, const char *etag);
 
-/* Whether an error passes by itself: of a server or a proxy that has too much to do, or an error of
- * its own. false: it refuses, 4xx. PURE. */
-bool http_passes(int status);
 /* It redirects to `where`. false: that is too long for next, which is "" then; a->error says so. */
 bool http_leads(struct http_answer *a, const char *where, char next[URL_MAX + 1]);
 

@@ -7,12 +7,6 @@
 
 #define TOO_LARGE 100 /* CURLE_TOO_LARGE, from libcurl 8.6 on */
 
-bool http_passes(int status)
-{
-	return status < 400 || status > 499 || status == 407 || status == 408 || status == 425 ||
-	       status == 429;
-}
-
 const char *http_why(int code, bool in_head, bool download)
 {
 	switch (code) {

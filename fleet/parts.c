@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/parts.h"
 
+#include "fleet/answer_rules.h"
 #include "fleet/fetch.h"
 #include "fleet/page.h"
 
@@ -137,7 +138,7 @@ static enum parts_end fetch_range(struct parts *p)
 		return PARTS_HERE;
 	/* What is here is no part of what it has. */
 	p->a->others += x.other;
-	if (x.other || answer.status == 416)
+	if (x.other || answer_rules_of(answer.status)->bundle == BUNDLE_ANEW)
 		p->a->etag[0] = '\0';
 	if (!whole || answer.status != 206)
 		return parts_judge(p, &answer, whole);

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet/parts.h"
 
+#include "fleet/answer_rules.h"
+
 #include <stdio.h>
 
 enum parts_end parts_judge(struct parts *p, const struct http_answer *answer, bool whole)
 {
-	int status = answer->status;
+	enum answer_bundle means = answer_rules_of(answer->status)->bundle;
 
 	if (answer->retry_after_s > p->retry_after_s)
 		p->retry_after_s = answer->retry_after_s;
 	if (whole)
-		snprintf(p->why, sizeof(p->why), "the server answers %d", status);
+		snprintf(p->why, sizeof(p->why), "the server answers %d", answer->status);
 	else if (p->why[0] == '\0')
 		snprintf(p->why, sizeof(p->why), "%s", answer->error);
-	if (!whole || http_passes(status) || status == 416)
+	if (!whole || means == BUNDLE_LATER || means == BUNDLE_ANEW)
 		return PARTS_LATER;
-	return status == 410 ? PARTS_NEVER : PARTS_REFUSED;
+	return means == BUNDLE_NEVER ? PARTS_NEVER : PARTS_REFUSED;
 }
 
 /* Of its head, nothing comes. */

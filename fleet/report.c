@@ -2,6 +2,7 @@
 #include "fleet/report.h"
 
 #include "channel/utc.h"
+#include "fleet/answer_rules.h"
 #include "fleet/attributes.h"
 #include "fleet/boot_id.h"
 #include "fleet/feed.h"
@@ -157,9 +158,10 @@ static json_object *list_attributes(const struct contact *c)
 static bool post_report(const struct contact *c, json_object *report, struct reply *reply)
 {
 	struct http_request r = { .method = "POST", .url = c->conf->fleet_report };
+	enum answer_report end;
 	struct http_answer a;
 	char origin[160];
-	bool whole, later, known = json_object_is_type(report, json_type_object);
+	bool whole, known = json_object_is_type(report, json_type_object);
 
 	if (known)
 		json_object_object_add(report, "attributes", list_attributes(c));
@@ -172,18 +174,17 @@ static bool post_report(const struct contact *c, json_object *report, struct rep
 		json_object_object_del(report, "attributes");
 	*reply = (struct reply){ .status = whole ? (unsigned)a.status : 0,
 				 .wait_s = a.retry_after_s };
-	if (whole && a.status >= 200 && a.status <= 299)
+	end = answer_rules_of((int)reply->status)->report;
+	if (end == REPORT_TAKEN)
 		return true;
 	url_origin(origin, sizeof(origin), c->conf->fleet_report);
-	later = !whole || http_passes(a.status) || a.status == 401 || a.status == 403 ||
-		a.status == 404;
 	if (whole)
 		snprintf(reply->why, sizeof(reply->why), "answers a report with %d%s", a.status,
-			 later ? "; it is sent again" : "; it is dropped");
+			 end == REPORT_KEPT ? "; it is sent again" : "; it is dropped");
 	else
 		snprintf(reply->why, sizeof(reply->why), "no report: %.200s", a.error);
 	log_warn("%s: %s", origin, reply->why);
-	return !later;
+	return end != REPORT_KEPT;
 }
 
 /* No wait is longer than a day: that would be no record of ours. */

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -49,34 +50,37 @@ static int wait_for_end(pid_t pid)
 	}
 }
 
-/* An order, or the end of who gives them. */
-static void await_order(int link, pid_t pid)
+/* false: who gives them has ended. `end` says so also while a disk holds a process of that one,
+ * which keeps the link open. */
+static bool await_order(int link, int end, pid_t pid)
 {
 	struct pollfd ready[] = { { .fd = link, .events = POLLIN },
+				  { .fd = end, .events = POLLIN },
 				  { .fd = reload_fd(), .events = POLLIN } };
 	int wait_ms = QUIET_MS, n;
 
 	do {
-		ready[0].revents = ready[1].revents = 0;
+		ready[0].revents = ready[1].revents = ready[2].revents = 0;
 		n = poll(ready, KB_ARRAY_LEN(ready), wait_ms);
 		wait_ms = n == 0 ? -1 : QUIET_MS;
 		if (n == 0)
 			idle_begin();
-		if (n <= 0 || ready[1].revents == 0 || !reload_take())
+		if (n <= 0 || ready[2].revents == 0 || !reload_take())
 			continue;
 		kill(pid, SIGTERM);
 		wait_for_end(pid);
 		reload_begin();
-	} while (ready[0].revents == 0);
+	} while (ready[0].revents == 0 && ready[1].revents == 0);
+	return ready[0].revents != 0;
 }
 
 static _Noreturn void serve(struct monitor *m, int link, pid_t pid)
 {
-	int status;
+	/* None before Linux 5.3: poll() takes it for nothing to wait for. */
+	int end = (int)syscall(SYS_pidfd_open, pid, 0), status;
 
-	do
-		await_order(link, pid);
-	while (monitor_link_answer(link, m));
+	while (await_order(link, end, pid) && monitor_link_answer(link, m))
+		;
 	close(link);
 	status = wait_for_end(pid);
 	if (WIFSIGNALED(status))

@@ -20,8 +20,7 @@
 /* It may be taken at another contact, as it is. */
 static bool is_not_taken_now(enum client_end end)
 {
-	return end == CLIENT_LATER || end == CLIENT_DENIED || end == CLIENT_FORBIDDEN ||
-	       end == CLIENT_FULL;
+	return end == CLIENT_LATER || end == CLIENT_FORBIDDEN || end == CLIENT_FULL;
 }
 
 /* The one place where waiting times and troubles of messages are noted. What cannot be noted here
@@ -126,7 +125,6 @@ static bool is_hopeless(enum client_end end, uint64_t *tries)
 	case CLIENT_OK:
 	case CLIENT_SAME:
 	case CLIENT_LATER:
-	case CLIENT_DENIED:
 	case CLIENT_OVER:
 	case CLIENT_FULL:
 		break;

@@ -325,8 +325,7 @@ def judge(found) -> list:
     for name, server in found["servers"].items():
         for way, poll in server["idle_poll"].items():
             took = poll["bytes_up"] + poll["bytes_down"]
-            if way != "tls":        # of a timer, the server's certificate is a part: any length
-                rows.append((f"{name}: bytes of an idle poll, {way}", took, "<= 2048", took <= 2048))
+            rows.append((f"{name}: bytes of an idle poll, {way}", took, "<= 2048", took <= 2048))
             once = poll["connections"] == 1
             rows.append((f"{name}: requests of an idle poll, {way}", poll["connections"], "1", once))
     for one in found["herds"]:

@@ -201,9 +201,10 @@ def test_twenty_kills_lose_no_report_and_no_record_of_the_channel(told, site, pu
     assert told.seen["sequence"] == 1 and len(site.requests(bundle.name)) <= 11
 
 
-@pytest.mark.parametrize("status, kept", [(400, False), (413, False), (401, True), (403, True), (404, True),
-                                          (408, True), (425, True), (429, True), (500, True), (302, True),
-                                          (204, False)])
+@pytest.mark.parametrize("status, kept", [
+    (400, False), (409, False), (413, False), (401, True), (403, True), (404, True), (408, True), (425, True),
+    (429, True), (500, True), (302, True), (204, False),
+])
 def test_what_an_answer_means_for_a_report(told, site, publish, bundle, status, kept):
     publish((bundle, "--percent", 0))
     told.once()

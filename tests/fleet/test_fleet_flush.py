@@ -11,16 +11,18 @@ from pathlib import Path
 
 import large
 import pytest
-from cli_device import REBOOT, call
+from cli_device import FAILURE, REBOOT, call
+from daemon import children_of
 from ddi_server import send_file
 
 MIB = 1 << 20
 STEP, COUNTED, MOST = 8 * MIB, 16 * MIB, 64 * MIB
 PIECE = 65536
-# A disk that takes nothing while HOLD is there, and cannot write what it took where FAIL is, which it says once. The
-# record is smaller than a bundle.
+# A disk that takes nothing while HOLD is there, and then keeps a process alive whose parent has ended; and cannot write
+# what it took where FAIL is, which it says once. The record is smaller than a bundle.
 DISK = """
 #include <errno.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -28,8 +30,10 @@ int fsync(int fd)
 {
 	struct stat st;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 1 << 20) {
-		while (access(HOLD, F_OK) == 0)
+		while (access(HOLD, F_OK) == 0) {
+			prctl(PR_SET_PDEATHSIG, 0);
 			usleep(10000);
+		}
 		if (unlink(FAIL) == 0) {
 			errno = EIO;
 			return -1;
@@ -175,3 +179,19 @@ def test_what_a_disk_could_not_write_is_fetched_again(fleet, server, path, disk)
     durable = download.durable
     assert STEP <= durable <= 12 * MIB and not disk.fail.exists()
     assert goes_on_behind(download, durable)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root parts from its rights")
+def test_what_a_disk_keeps_of_the_other_process_does_not_keep_who_serves_it(fleet, server, path, disk):
+    """The process that flushes has the link, too: who waits for orders sees no end of it."""
+    download = Download(fleet, server, path)
+    run = download.run(disk, disk.hold)
+    wait_until(lambda: download.here == download.size)
+    [talks] = children_of(run.pid)
+    assert children_of(talks)
+    os.kill(talks, signal.SIGKILL)
+    try:
+        assert run.wait(timeout=30) == FAILURE
+    finally:
+        os.killpg(run.pid, signal.SIGKILL)
+    assert "the process that talks to the server died of signal 9" in run.communicate()[1]

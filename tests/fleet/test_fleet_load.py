@@ -34,6 +34,15 @@ def test_each_turn_fetches_a_whole_bundle(bench, rate, tls, wanted):
     assert found["bytes"] > 2 * MIB and turns(found) == [wanted, wanted]
 
 
+def test_each_way_of_an_idle_poll_is_judged():
+    """Also a timer's by TLS, which is too large."""
+    ways = (("plain", 160, 180), ("tls", 803, 1549), ("tls_daemon", 897, 745), ("even", 0, 2048))
+    polls = {way: {"bytes_up": up, "bytes_down": down, "connections": 1} for way, up, down in ways}
+    found = {"servers": {"channel": {"idle_poll": polls}}, "herds": [], "memory_kib": {}, "speed": {}}
+    assert [(figure, met) for what, figure, _, met in fleet_load.judge(found) if "bytes" in what] == [
+        (340, True), (2352, False), (1642, True), (2048, True)]
+
+
 def test_each_turn_fetches_the_parts_that_slots_lack(bench):
     found = fleet_load.speed_of_parts(bench)
     assert found["ranges"] == 2 and 8 * MIB <= found["bytes"] <= 8.1 * MIB and turns(found) == [2, 2]

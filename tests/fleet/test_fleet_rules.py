@@ -2,6 +2,7 @@
 """What each answer of the server means: a test for each row of the table in docs/FLEET.md; and the ways in: tokens,
 certificates, redirects."""
 import hashlib
+import itertools
 import json
 import re
 import socket
@@ -58,6 +59,48 @@ def test_each_row_of_the_page_is_played():
              for name in re.findall(r"^def test_(\w+)\(", file.read_text(), re.M)}
     assert ROWS == list(PLAYED)
     assert not {name for names in PLAYED.values() for name in names} - tests
+
+
+# The program's rows: first and last status, and what it means for a message, a bundle, a report, and other requests.
+# Not its last one, which is for what no page names.
+RULES = [(int(first), int(last), *means) for first, last, *means in re.findall(
+    r"^\t\{ (\d+), (\d+), CLIENT_(\w+), BUNDLE_(\w+), REPORT_(\w+), ABOUT_(\w+),",
+    (TOP / "fleet/answer_rules.c").read_text(), re.M)]
+# What the page's rows say of an artifact.
+ARTIFACT = {"an artifact as 5xx": "LATER", "an artifact that does not come": "LATER", "an artifact as 401": "REFUSED",
+            "an artifact, eight times": "REFUSED", "an artifact: closed, failure": "NEVER",
+            "it is fetched from its beginning": "ANEW"}
+
+
+def row_of(status):
+    return next((row for row in ROWS if str(status) in row.split(", ") or row == f"{status // 100}xx"), "5xx")
+
+
+def statuses(means):
+    """As a text names them, of which the program says this."""
+    found = [(first, last) for first, last, *rule in RULES if means in rule]
+    return ["none" if last == 0 else f"{first // 100}xx" if last - first > 90 else str(first) for first, last in found]
+
+
+def test_the_program_has_the_rows_of_the_page_in_its_order():
+    assert [row for row, _ in itertools.groupby(row_of(first) for first, *_ in RULES)] == ROWS
+
+
+def test_page_and_program_agree_on_an_artifact():
+    for row, says in re.findall(r"^\| (\d[\dx, ]*?)(?:, or none)? \|.*\|(.*)\|$", PAGE, re.M):
+        bundle = {rule[3] for rule in RULES if row_of(rule[0]) == row}
+        assert bundle == ({means for text, means in ARTIFACT.items() if text in says} or {"LATER"}), row
+
+
+def test_page_and_program_agree_on_reports_and_on_ends_that_wait():
+    page = " ".join(PAGE.split())
+    [kept] = re.findall(r"Any 2xx takes one; ([^;]*) and no answer keep it; another 4xx drops it, also 409", page)
+    assert statuses("TAKEN") == ["2xx"]
+    assert sorted({*kept.split(", "), "none"}) == sorted({*statuses("KEPT")} - {"502", "503", "504"})
+    [shut] = re.findall(r"would meet, too \(none, a redirect, ([^)]*), 502 to 504\)", page)
+    assert {*statuses("ALL"), *statuses("EITHER")} == {*shut.split(", "), "3xx", "none", "502", "503", "504"}
+    assert statuses("EITHER") == ["502", "504", "none"]
+    assert "One that got none in eight contacts in a row, or 502 or 504" in page
 
 
 # ---------------------------------------------------------------- the poll
