@@ -210,6 +210,8 @@ void pairs_find(struct boot *b)
 			     .asked = b->conf.loader != CONF_LOADER_NONE,
 			     .answered = p->answered,
 			     .unheard = p->unheard,
+			     .unread = p->unread,
+			     .unwritten = p->unwritten,
 			     .other_store = p->other_store,
 			     .lost = p->lost,
 			     .absent_s = p->absent_s,

@@ -26,3 +26,9 @@ const char *conf_loader_counter(const struct conf *c)
 {
 	return conf_loader_has_partition(c) ? FW_ENV_CONFIG : fw_env_config(c);
 }
+
+bool conf_loader_has_counter(const struct conf *c)
+{
+	return c->loader == CONF_LOADER_UBOOT || c->loader_counter == CONF_COUNTER_UBOOT ||
+	       (!conf_loader_has_partition(c) && c->loader_environment[0] != '\0');
+}

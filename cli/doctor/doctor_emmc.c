@@ -104,7 +104,7 @@ static void check_environment(struct doctor *doc, const struct copies *c)
 		doctor_report(
 			doc, DOCTOR_WARNING, "loader-environment",
 			"correct it: fw_env.config(5); or name another file by [loader] environment=",
-			"%.100s is not understood, so keelboot loader installs none: it may overwrite U-Boot's environment",
+			"%.100s is missing or not understood, so keelboot loader installs none: it may overwrite U-Boot's environment",
 			c->environment);
 	for (unsigned i = 0; i < c->nkept; i++)
 		doctor_report(doc, DOCTOR_NOTE, "loader-environment",
@@ -122,7 +122,10 @@ static bool is_named(const struct doctor *doc, const char *disk)
 static void look_at_emmc(struct doctor *doc, const char *disk)
 {
 	char environment[DEVICE_PATH_MAX];
-	struct copies c = { .disk = disk, .sys_root = doc->sys_root, .environment = environment };
+	struct copies c = { .disk = disk,
+			    .sys_root = doc->sys_root,
+			    .environment = environment,
+			    .environment_named = conf_loader_has_counter(&doc->d->conf) };
 	enum kb_err err;
 
 	snprintf(environment, sizeof(environment), "%s%s", doc->sys_root,

@@ -70,8 +70,7 @@ static enum kb_err find_copies(struct copies *c)
 	*c = (struct copies){ .disk = d.conf.loader_copies,
 			      .sys_root = "",
 			      .environment = conf_loader_counter(&d.conf),
-			      .environment_named = d.conf.loader == CONF_LOADER_UBOOT ||
-						   d.conf.loader_environment[0] != '\0' };
+			      .environment_named = conf_loader_has_counter(&d.conf) };
 	return report(c, copies_look(c));
 }
 

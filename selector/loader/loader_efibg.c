@@ -31,16 +31,25 @@ static bool take_place(struct loader_bgpart *part, int slot, const char *place)
 	return true;
 }
 
-static enum kb_err take_where(struct loader *l)
+/* *n: of how many slots. */
+static enum kb_err take_some(struct loader *l, unsigned *n)
 {
 	static struct loader_list list;
 	bool is_right = loader_list_take(&list, l->where, false);
-	unsigned n = 0;
 
+	memset(parts, 0, sizeof(parts));
+	*n = 0;
 	for (int i = 0; i < STATE_SLOTS_MAX && is_right; i++)
 		if (list.of[i][0] != '\0')
-			is_right = n < COPIES && take_place(&parts[n++], i, list.of[i]);
-	if (is_right && n == COPIES && strcmp(parts[0].dev, parts[1].dev) != 0)
+			is_right = *n < COPIES && take_place(&parts[(*n)++], i, list.of[i]);
+	return is_right && strcmp(parts[0].dev, parts[1].dev) != 0 ? KB_OK : KB_EINVAL;
+}
+
+static enum kb_err take_where(struct loader *l)
+{
+	unsigned n;
+
+	if (take_some(l, &n) == KB_OK && n == COPIES)
 		return KB_OK;
 	return loader_why(
 		l, KB_EINVAL,
@@ -131,7 +140,6 @@ static enum kb_err read_all(struct loader *l)
 
 static enum kb_err look_at_all(struct loader *l)
 {
-	memset(parts, 0, sizeof(parts));
 	TRY(take_where(l));
 	TRY(read_all(l));
 	parse_all();
@@ -268,16 +276,18 @@ enum kb_err loader_efibg_booted(struct loader *l, int *slot)
 {
 	char path[LOADER_BGENV_TEXT] = "";
 	enum kb_err err;
+	unsigned n;
 
-	memset(parts, 0, sizeof(parts));
-	TRY(take_where(l));
+	/* Whose kernel runs is known also where the other slot's partition is missing. */
+	if (take_some(l, &n) != KB_OK)
+		TRY(take_where(l));
 	TRY(loader_var_open(l));
 	err = read_path(l, "StubImageIdentifier", path);
 	if (err == KB_ENOENT)
 		err = read_path(l, "LoaderImageIdentifier", path);
 	if (err != KB_OK)
 		return err;
-	for (unsigned i = 0; i < COPIES; i++)
+	for (unsigned i = 0; i < n; i++)
 		if (strcasecmp(path + (path[0] == '/'), parts[i].path + 1) == 0) {
 			*slot = parts[i].slot;
 			return KB_OK;

@@ -49,6 +49,12 @@ enum kb_err loader_top_open(struct loader *l, const char *dev, bool write, struc
 	if (os_file_folder(path, &top->dir) == KB_OK)
 		return KB_OK;
 	err = borrow(top, path, write);
+	/* Not KB_EBUSY: whoever awaits a lock would wait until a person comes. */
+	if (err == KB_EBUSY)
+		return loader_why(
+			l, KB_EMOUNT,
+			"%s: the system has it mounted read-only: unmount it, or remount it rw",
+			dev);
 	if (err == KB_EMOUNT)
 		return loader_why(l, err,
 				  "%s: cannot be mounted: it is no FAT, or the kernel has no vfat",

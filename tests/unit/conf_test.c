@@ -509,12 +509,21 @@ TEST(counter_of_a_loader_is_in_an_environment_of_u_boot)
 	parse("[loader]\nkind=kexec\n", 0);
 	EQUAL((c.loader_counter, CONF_COUNTER_NONE));
 	parse("[loader]\nkind=kexec\ncounter=u-boot\n", 0);
-	EQUAL((c.loader_counter, CONF_COUNTER_UBOOT),
+	EQUAL((c.loader_counter, CONF_COUNTER_UBOOT), (conf_loader_has_counter(&c), true),
 	      (conf_loader_counter(&c), "/etc/fw_env.config"), (conf_loader_environment(&c), ""));
 	parse("[loader]\nkind=kexec\ncounter=u-boot\nenvironment=/etc/env\n", 0);
 	EQUAL((conf_loader_counter(&c), "/etc/env"), (conf_loader_environment(&c), ""));
 	parse("[loader]\nkind=grub\ncounter=u-boot\nenvironment=PARTLABEL=env\n", 0);
 	EQUAL((conf_loader_counter(&c), "/etc/fw_env.config"));
+	EQUAL((conf_loader_has_counter(&c), true));
+	parse("[loader]\nkind=grub\nenvironment=PARTLABEL=env\n", 0);
+	EQUAL((conf_loader_has_counter(&c), false));
+	parse("[loader]\nkind=u-boot\n", 0);
+	EQUAL((conf_loader_has_counter(&c), true));
+	parse("[loader]\nenvironment=/etc/env\n", 0);
+	EQUAL((conf_loader_has_counter(&c), true));
+	parse("[loader]\n", 0);
+	EQUAL((conf_loader_has_counter(&c), false));
 	parse("[loader]\ncounter=grub\n", 1);
 	EQUAL((c.loader_counter, CONF_COUNTER_NONE));
 }

@@ -2,6 +2,7 @@
 /* EFI Boot Guard's environments as the loader's store, in two folders that stand for its config
  * partitions. */
 #include "lib/bytes.h"
+#include "lib/os_lend.h"
 #include "selector/loader/loader_bgenv.h"
 #include "selector/loader/loader_efibg.h"
 #include "selector/loader/loader_var.h"
@@ -56,6 +57,36 @@ int fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
+/* In front of the lender: a partition without a folder of its own is that of another one. */
+static const char *lent;
+
+enum kb_err os_lend_begin(struct os_lend *lend, const struct os_lend_list *list)
+{
+	(void)lend;
+	(void)list;
+	return KB_OK;
+}
+
+enum kb_err os_lend_ask(struct os_lend *lend, const char *dev, bool write, int *dir)
+{
+	(void)lend;
+	(void)dev;
+	if (lent == NULL)
+		return KB_EMOUNT;
+	*dir = write ? -1 : open(folder_at(lent), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return write ? KB_EBUSY : KB_OK;
+}
+
+void os_lend_give_back(struct os_lend *lend)
+{
+	(void)lend;
+}
+
+void os_lend_end(struct os_lend *lend)
+{
+	(void)lend;
+}
+
 static void put_text(size_t at, const char *text)
 {
 	memset(data + at, 0, AT_WORD);
@@ -97,6 +128,7 @@ static struct loader_bgenv env_of(char part)
 static void set_up(void)
 {
 	fate = WHOLE;
+	lent = NULL;
 	folder_make();
 	folder_run("mkdir -p a b " VARS);
 	l.root = folder;
@@ -250,6 +282,16 @@ TEST(two_partitions_that_cannot_be_read_are_an_error)
 	kill_part('b');
 	FAILS(loader_read(&l, &c), KB_EMOUNT);
 	FAILS(loader_set_preset(&l, 0), KB_EMOUNT);
+}
+
+/* Nothing is to be awaited: a person mends it. */
+TEST(partition_that_the_system_has_mounted_read_only_is_no_lock)
+{
+	folder_run("mv b elsewhere");
+	lent = "elsewhere";
+	reads(0, STATE_NONE);
+	FAILS(loader_set_preset(&l, 1), KB_EMOUNT);
+	assert_non_null(strstr(l.why, "/b: the system has it mounted read-only: unmount it"));
 }
 
 TEST(damaged_environments_are_refused_before_a_write)
@@ -409,6 +451,20 @@ TEST(stub_says_whose_kernel_runs)
 	put_variable("StubImageIdentifier", "\\EFI\\Linux\\keelboot-b.efi");
 	OK(loader_booted(&l, &slot));
 	EQUAL((slot, 1));
+}
+
+TEST(so_it_does_where_the_partition_of_the_other_slot_is_missing)
+{
+	int slot = 9;
+
+	put_variable("StubImageIdentifier", "\\EFI\\Linux\\keelboot-b.efi");
+	l.where = "b=/b:/EFI/Linux/keelboot-b.efi";
+	OK(loader_booted(&l, &slot));
+	EQUAL((slot, 1));
+	put_variable("StubImageIdentifier", "\\EFI\\Linux\\keelboot-a.efi");
+	FAILS(loader_booted(&l, &slot), KB_ENOENT);
+	EQUAL((slot, STATE_NONE));
+	FAILS(loader_read(&l, &c), KB_EINVAL);
 }
 
 TEST_MAIN("loader_efibg", .set_up = set_up, .tear_down = folder_remove)

@@ -180,11 +180,14 @@ enum kb_err apply_boot_open(struct apply_boot *b, struct os_lend *lend, const ch
 		return fail_open(why, err, path);
 	dev->unlock = unlock;
 	dev->ctx = b;
+	/* The seal writes to a file that holds the image, too, where another image of the slot
+	 * differs. */
+	if (os_lend_is_fixed(dev->top))
+		return fail_open(why, KB_EBUSY, path);
 	if (holds_image(b, dev, im))
 		return KB_OK;
 	bdev_boot_is_foreign(dev);
-	TRY(check_room(b, dev, path, why));
-	return os_lend_is_fixed(dev->top) ? fail_open(why, KB_EBUSY, path) : KB_OK;
+	return check_room(b, dev, path, why);
 }
 
 struct bdev_boot *apply_boot_last(struct apply_boot *b)

@@ -25,9 +25,9 @@ struct apply_boot {
 
 /*
  * Opens path, "/dev/vda1:/EFI/Linux/x.efi", for an image, beside those that are open: all of one
- * partition. Where the file does not hold the image, it is one that is replaced: then KB_ENOSPC if
- * there is no room for it and those before it, with numbers, or KB_EBUSY if the system has the FAT
- * mounted read-only. KB_EINVAL: it is in another partition, or one too many. Writes nothing. Other
+ * partition. KB_EBUSY: the system has the FAT mounted read-only. Where the file does not hold the
+ * image, it is one that is replaced: then KB_ENOSPC if there is no room for it and those before it,
+ * with numbers. KB_EINVAL: it is in another partition, or one too many. Writes nothing. Other
  * errors: of os_lend_ask() and bdev_boot_open(). After each `why` says it, and apply_boot_close()
  * is due. b points into itself.
  */
