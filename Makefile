@@ -129,7 +129,7 @@ OF_LIBRARY  := libkeelboot
 OF_FLEET    := fleet channel libkeelboot update/wire lib
 FOLDERS     := $(sort $(OF_LIBRARY) $(OF_FLEET) $(OF_SELECT) $(OF_HELPER) $(OF_GUARDIAN) $(OF_OVERLAY) $(OF_DATA) $(OF_COMMAND))
 MAINS   := initramfs/init.c initramfs/select/select_main.c initramfs/helper/helper.c initramfs/guardian/guardian_main.c initramfs/prober/prober_main.c initramfs/overlay/overlay_main.c initramfs/data/data_main.c fleet/fleet_main.c cli/main.c
-REAL    := lib/bdev_boot.c lib/bdev_file.c lib/bdev_ranges.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os_efivar.c lib/os_emmc.c lib/os_file.c lib/os_inside.c lib/os_kexec.c lib/os_label.c lib/os_lend.c lib/os_memory.c lib/os_module.c lib/os_mounts.c lib/os_linux.c lib/os_owner.c lib/os_room.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_restart.c lib/os_root.c lib/os_select.c lib/os_tree.c lib/os_tree_meta.c lib/os_worker.c lib/os_worker_child.c \
+REAL    := lib/bdev_boot.c lib/bdev_file.c lib/bdev_ranges.c lib/os_clock.c lib/os_adopt.c lib/os_command.c lib/os_efivar.c lib/os_emmc.c lib/os_file.c lib/os_inside.c lib/os_kexec.c lib/os_label.c lib/os_lend.c lib/os_memory.c lib/os_module.c lib/os_mounts.c lib/os_linux.c lib/os_owner.c lib/os_processor.c lib/os_room.c lib/os_proc.c lib/os_detach.c lib/os_console.c lib/os_dev.c lib/os_dm.c lib/os_restart.c lib/os_root.c lib/os_select.c lib/os_tree.c lib/os_tree_meta.c lib/os_worker.c lib/os_worker_child.c \
            initramfs/guardian/guardian_os.c
 LEAN    := initramfs/helper/algorithms.c initramfs/helper/left_out.c
 SRC     := $(sort $(wildcard $(addsuffix /*.c,$(FOLDERS))))

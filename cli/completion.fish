@@ -46,7 +46,7 @@ function __keelboot_words
         case bundle
             printf '%s\n' create sign verify inspect extract
         case 'bundle create'
-            printf '%s\n' --allow-downgrade --build --chunk-size --compatible --compress --description --floor --frame-size --from --full --help --image --key --level --output --recompress --sequence --sig-capacity --threads --verity --version
+            printf '%s\n' --allow-downgrade --build --chunk-size --compatible --compress --description --floor --frame-size --from --full --help --image --key --level --output --processor --recompress --sequence --sig-capacity --threads --verity --version
         case 'bundle sign'
             printf '%s\n' --attach --emit-digest --help --key --output
         case 'bundle verify'
@@ -92,7 +92,7 @@ end
 
 # Options whose value is the next word.
 function __keelboot_takes_value
-    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --attribute --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --daily --data --deb --description --dir --disk --emit-digest --expires --extract --firmware --firmware-dir --floor --frame-size --from --fs --full --good --guardian --helper --hooks --image --index --init --initrd --jobs --keelboot --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --name --not-after --not-before --nvme --offset --os-release --output --package --part --pcr --percent --programs --progress --qemu-arg --reason --recompress --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --tier --timeout --trial --type --uki --uki-certificate --uki-key --uname --url --usb --valid --version --wait --window --withdrawn -n -o
+    contains -- "$argv[1]" --accel --add --allow-downgrade --append --arch --attach --attribute --boot-limit --boots --build --bundle --bus --busybox --check --chunk-size --cmdline --compatible --compress --conf --conf-dir --conf-root --cpu --daily --data --deb --description --dir --disk --emit-digest --expires --extract --firmware --firmware-dir --floor --frame-size --from --fs --full --good --guardian --helper --hooks --image --index --init --initrd --jobs --keelboot --kernel --key --keys --level --limit --log --mark --memory --module --module-set --modules-dir --name --not-after --not-before --nvme --offset --os-release --output --package --part --pcr --percent --processor --programs --progress --qemu-arg --reason --recompress --replace --roots --run-dir --scenario --sd --seed --sequence --sig-capacity --signatures-required --size --slot --slots --smp --state --stub --suite --sys --sys-root --table --then --threads --tier --timeout --trial --type --uki --uki-certificate --uki-key --uname --url --usb --valid --version --wait --window --withdrawn -n -o
 end
 
 # The values of those that take one of a few: by verb and option.

@@ -1405,6 +1405,26 @@ def test_a_kernel_for_another_processor_is_neither_staged_nor_installed(ready, f
     assert (tmp_path / "boot-b").read_bytes() == images["boot"].read_bytes()
 
 
+def test_a_release_for_another_processor_is_neither_staged_nor_installed(ready, factory, tmp_path):
+    """Whatever its images are: the manifest says it. JSON has the reason, and the bundle what it is for."""
+    (tmp_path / "root.img").write_bytes(os.urandom(65536))
+    for name, processor in (("other", "s390x"), ("all", "s390x,riscv64,aarch64,x86_64")):
+        run("bundle", "create", "-o", tmp_path / f"{name}.keel", "--compatible", "test-board", "--processor", processor,
+            "--version", "2.0", "--sequence", 20, "--image", f"root={tmp_path}/root.img",
+            "--key", factory.public.with_suffix(".key"), code=OK)
+    before = ready.slots["b"].read_bytes(), ready.state.read_bytes()
+    for verb in ("stage", "install"):
+        done = ready(verb, tmp_path / "other.keel", "--progress=json", code=INCOMPATIBLE)
+        says = json.loads(done.stdout.splitlines()[-1])["error"]
+        assert done.stderr == f"keelboot: {tmp_path}/other.keel: {says}\n"
+        assert re.fullmatch(r"made for processor s390x, but this device is (x86_64|aarch64|riscv64): use a bundle for "
+                            "this device", says)
+    assert (ready.slots["b"].read_bytes(), ready.state.read_bytes()) == before
+    ready("stage", tmp_path / "all.keel")
+    ready("install", tmp_path / "all.keel")
+    assert ready.slot("b")["state"] == "trial"
+
+
 def staged_in_vain(ready, bundle, code):
     """The sentence in the JSON of `stage`, which standard error has as well."""
     done = ready("stage", bundle, "--progress=json", code=code)

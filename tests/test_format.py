@@ -445,14 +445,14 @@ def test_the_same_input_gives_the_same_bytes(tmp_path, keys, sample):
 def test_a_recipe_says_the_same_as_options(tmp_path, keys, sample):
     (tmp_path / "root.img").write_bytes(sample[1])
     (tmp_path / "r.ini").write_text(
-        "; a recipe\n[bundle]\ncompatible = box,box-2\nversion = 1.0\nsequence = 3\nfloor = 1\n"
+        "; a recipe\n[bundle]\ncompatible = box,box-2\nprocessor = arm,s390x\nversion = 1.0\nsequence = 3\nfloor = 1\n"
         f"allow-downgrade = yes\ndescription = some text\nbuild = 9\nkey = {keys}/a.key\n"
         "chunk-size = 64K\nlevel = 3\nsig-capacity = 2K\noutput = from-recipe.keel\n"
         "[image.root]\nfile = root.img\nfilesystem = erofs\n")
     epoch = {"SOURCE_DATE_EPOCH": "1"}
     good("bundle", "create", tmp_path / "r.ini", "--version", "2.0", env=epoch)
-    good("bundle", "create", "-o", tmp_path / "o.keel", "--compatible", "box,box-2", "--version",
-         "2.0", "--sequence", "3", "--floor", "1", "--allow-downgrade", "yes", "--description",
+    good("bundle", "create", "-o", tmp_path / "o.keel", "--compatible", "box,box-2", "--processor", "arm,s390x",
+         "--version", "2.0", "--sequence", "3", "--floor", "1", "--allow-downgrade", "yes", "--description",
          "some text", "--build", "9", "--key", keys / "a.key", "--chunk-size", "64K", "--level",
          "3", "--sig-capacity", "2K", "--image", f"root={tmp_path}/root.img,fs=erofs", env=epoch)
     assert (tmp_path / "from-recipe.keel").read_bytes() == (tmp_path / "o.keel").read_bytes()
@@ -489,7 +489,8 @@ def test_what_is_missing_is_named(tmp_path, without, because):
     ("--level", "0"), ("--compress", "gzip"), ("--image", "root"), ("--image", "=x"),
     ("--image", "../root=x"), ("--version", "1/2"), ("--compatible", "a,a"),
     ("--compatible", "a b"), ("--description", "a;b"), ("--sig-capacity", "129K"),
-    ("--allow-downgrade", "maybe"), ("--threads", "0"), ("--frobnicate", "1"),
+    ("--allow-downgrade", "maybe"), ("--processor", "armv7l"), ("--processor", "arm,arm"), ("--threads", "0"),
+    ("--frobnicate", "1"),
 ])
 def test_bad_options_are_usage_errors(tmp_path, option, value):
     message = refused(USAGE, "bundle", "create", "-o", tmp_path / "x.keel", "--compatible", "a",
@@ -548,6 +549,36 @@ def test_the_file_system_is_found(tmp_path):
     told = document("bundle", "inspect", tmp_path / "x.keel")
     assert told["images"][0]["filesystem"] == "ext2"
     assert told["signature_checked"] is False and told["signatures"] == []
+
+
+def test_processors_are_shown_and_need_not_be_said(tmp_path):
+    (tmp_path / "root.img").write_bytes(bytes(4096))
+    create(tmp_path / "x.keel", tmp_path / "root.img", "--processor", "aarch64,arm")
+    assert "\nprocessor    aarch64\n             arm\n" in good("bundle", "inspect", tmp_path / "x.keel").stdout
+    assert document("bundle", "inspect", tmp_path / "x.keel")["processor"] == ["aarch64", "arm"]
+    create(tmp_path / "y.keel", tmp_path / "root.img")
+    assert "\nprocessor" not in good("bundle", "inspect", tmp_path / "y.keel").stdout
+    assert document("bundle", "inspect", tmp_path / "y.keel")["processor"] == []
+    says = "expected names of x86_64, i386, aarch64, arm, riscv64 or s390x"
+    assert says in refused(USAGE, "bundle", "create", "-o", tmp_path / "z.keel", *BASE, "--image",
+                           f"root={tmp_path}/root.img", "--processor", "x86-64")
+
+
+@pytest.mark.parametrize("machine, processors, names", [
+    (0x8664, "x86_64", None), (0x8664, "i386,x86_64", None), (0x014c, "x86_64", None), (0x8664, "i386", "x86_64"),
+    (0xaa64, "x86_64,arm", "aarch64"), (0x01c2, "aarch64", None), (0x5064, "s390x", "riscv64"), (0x1234, "arm", None)])
+def test_a_kernel_that_contradicts_the_processor_goes_into_no_bundle(tmp_path, machine, processors, names):
+    """A program of UEFI says for which one it is; one that nobody here knows may be anything."""
+    kernel, out = tmp_path / "boot.efi", tmp_path / "x.keel"
+    kernel.write_bytes(b"MZ" + bytes(58) + struct.pack("<I4sH", 64, b"PE\0\0", machine) + bytes(100))
+    make = ("bundle", "create", "-o", out, *BASE, "--processor", processors, "--image", f"boot={kernel}")
+    if names is None:
+        good(*make)
+    else:
+        assert refused(FAILURE, *make) == (
+            f"keelboot: image {kernel}: a kernel for {names}, which --processor does not name; correct one of them\n")
+        assert not out.exists()
+    good("bundle", "create", "-o", out, *BASE, "--image", f"boot={kernel}")     # it is not asked for
 
 
 def test_an_ext4_image_whose_journal_needs_recovery_is_refused(tmp_path):
@@ -713,7 +744,7 @@ def test_verify_tells_programs_what_it_found(keys, sample):
     assert (told["bundle"], told["good"], told["exit"], told["error"]) == (str(bundle), True, OK, None)
     assert told["signer"] == "a"
     seen = document("bundle", "inspect", bundle)
-    for name in ("size", "release", "compatible", "version", "sequence", "floor", "allow_downgrade"):
+    for name in ("size", "release", "compatible", "processor", "version", "sequence", "floor", "allow_downgrade"):
         assert told[name] == seen[name], name
 
 

@@ -196,6 +196,18 @@ CASES = {
     "verity salt of 65 bytes": (verity(32768, image_verity_salt="0a" * 65), REFUSED),
     "verity salt alone": (lines(image_verity_salt="0a"), REFUSED),
 
+    # the processors, which may be any
+    "processors": (lines(bundle_processor="x86_64,i386,aarch64,arm,riscv64,s390x"), OK),
+    "processors that nobody knows": (lines(bundle_processor="x86_64-v9,hexagon"), OK),
+    "8 processors": (lines(bundle_processor="a,b,c,d,e,f,g,h"), OK),
+    "9 processors": (lines(bundle_processor="a,b,c,d,e,f,g,h,i"), REFUSED),
+    "processor of 48 characters": (lines(bundle_processor="A" * 48), OK),
+    "processor of 49 characters": (lines(bundle_processor="A" * 49), REFUSED),
+    "a processor twice": (lines(bundle_processor="arm,arm"), REFUSED),
+    "an empty processor": (lines(bundle_processor="arm,"), REFUSED),
+    "a processor with a blank": (lines(bundle_processor="arm, i386"), REFUSED),
+    "no processor": (lines(bundle_processor=""), REFUSED),
+
     # the header's versions
     "header format 0": ({"header": {"format": 0}}, REFUSED),
     "header format 9": ({"header": {"format": 9}}, OK),

@@ -27,6 +27,7 @@ static const char help[] =
 	"Options:\n"
 	"  -o, --output FILE         the bundle; it appears when it is whole\n"
 	"      --compatible A[,B]    devices it is for, as compatible= in their system.conf\n"
+	"      --processor A[,B]     processors it is for: x86_64, i386, aarch64, arm, riscv64, s390x\n"
 	"      --version V           for people, as 2.1\n"
 	"      --sequence N          for devices: grows with each release\n"
 	"      --floor N             devices that kept this release refuse sequences below N\n"
@@ -72,6 +73,7 @@ static const struct args_option options[] = {
 	{ "verity", 0, false, OPT_VERITY }, /* yes */
 	{ "output", 'o', true, OPT_SET },
 	{ "compatible", 0, true, OPT_SET },
+	{ "processor", 0, true, OPT_SET },
 	{ "version", 0, true, OPT_SET },
 	{ "sequence", 0, true, OPT_SET },
 	{ "floor", 0, true, OPT_SET },

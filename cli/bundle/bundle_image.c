@@ -4,8 +4,12 @@
 #include "cli/bundle/bundle_folder.h"
 #include "cli/bundle/bundle_verity.h"
 #include "lib/log.h"
+#include "lib/pe_machine.h"
+#include "lib/processor.h"
+#include "selector/pair.h"
 
 #include <string.h>
+#include <unistd.h>
 
 /* Also before a tree is made: the memory for it goes with the size. */
 static enum kb_err check_size(const struct bundle_source *s, const struct manifest_image *im)
@@ -54,6 +58,28 @@ static void find_filesystem(const struct bundle_source *s, struct manifest_image
 			s->path);
 }
 
+/* A kernel that is a program of UEFI says for which processor it is. A device that --processor lets
+ * in would refuse it, or find out at its start. */
+static enum kb_err check_kernel(const struct bundle_spec *s, const struct bundle_source *src,
+				const struct manifest_image *im)
+{
+	uint8_t head[4096] = { 0 };
+	const char *its;
+
+	if (s->m.nprocessors == 0 || strcmp(im->name, PAIR_CLASS) != 0 ||
+	    pread(src->fd, head, sizeof(head), 0) < 0)
+		return KB_OK;
+	its = processor_of_pe(pe_machine(head, sizeof(head)));
+	if (its == NULL)
+		return KB_OK;
+	for (unsigned i = 0; i < s->m.nprocessors; i++)
+		if (processor_runs(s->m.processor[i], its))
+			return KB_OK;
+	log_err("image %s: a kernel for %s, which --processor does not name; correct one of them",
+		src->path, its);
+	return KB_EINVAL;
+}
+
 static enum kb_err fill_image(struct bundle_spec *s, struct manifest_image *im,
 			      struct bundle_source *src)
 {
@@ -61,6 +87,7 @@ static enum kb_err fill_image(struct bundle_spec *s, struct manifest_image *im,
 		log_err("%s is both the image and the output; choose another output", src->path);
 		return KB_EINVAL;
 	}
+	TRY(check_kernel(s, src, im));
 	if (im->filesystem[0] == '\0')
 		find_filesystem(src, im);
 	im->chunk = s->chunk;

@@ -143,6 +143,8 @@ static void text_bundle(const struct bundle_report *p)
 	putchar('\n');
 	for (unsigned i = 0; i < m->ncompatible; i++)
 		print_line(i == 0 ? "compatible" : "", m->compatible[i]);
+	for (unsigned i = 0; i < m->nprocessors; i++)
+		print_line(i == 0 ? "processor" : "", m->processor[i]);
 	print_line("release", id);
 	print_line("created", m->created);
 	print_line("build", m->build);
@@ -284,12 +286,12 @@ static json_object *json_image(const struct manifest_image *im)
 	return o;
 }
 
-static json_object *json_compatible(const struct manifest *m)
+static json_object *json_names(const char (*name)[MANIFEST_STR_MAX + 1], unsigned n)
 {
 	json_object *all = json_object_new_array();
 
-	for (unsigned i = 0; i < m->ncompatible; i++)
-		json_object_array_add(all, json_object_new_string(m->compatible[i]));
+	for (unsigned i = 0; i < n; i++)
+		json_object_array_add(all, json_object_new_string(name[i]));
 	return all;
 }
 
@@ -299,7 +301,8 @@ void bundle_report_json_release(json_object *o, const struct reader *r)
 
 	output_json_number(o, "size", r->h.total_len);
 	output_json_hex(o, "release", r->release.id, DIGEST_LEN);
-	output_json_add(o, "compatible", json_compatible(m));
+	output_json_add(o, "compatible", json_names(m->compatible, m->ncompatible));
+	output_json_add(o, "processor", json_names(m->processor, m->nprocessors));
 	output_json_text(o, "version", m->version);
 	output_json_number(o, "sequence", m->sequence);
 	output_json_number(o, "floor", m->floor);

@@ -32,7 +32,7 @@ enum kb_err bundle_report_collect(struct bundle_report *p, struct bundle_open *b
 
 void bundle_report_text(const struct bundle_report *p);
 
-/* Adds which release it is: size, release, compatible, version, sequence, floor,
+/* Adds which release it is: size, release, compatible, processor, version, sequence, floor,
  * allow_downgrade. */
 void bundle_report_json_release(json_object *o, const struct reader *r);
 

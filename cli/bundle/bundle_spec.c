@@ -7,6 +7,7 @@
 #include "cli/key/key_token.h"
 #include "lib/bytes.h"
 #include "lib/log.h"
+#include "lib/processor.h"
 #include "update/bundle/manifest_value.h"
 #include "update/bundle/reader.h"
 #include "update/decoder/remake_pack.h"
@@ -172,6 +173,17 @@ static const char *add_from(struct bundle_spec *s, const char *dir, const char *
 	return bundle_spec_from_value(&s->from[s->nfrom++], dir, value);
 }
 
+/* A slip here would be a release that no device takes. */
+static const char *set_processors(struct bundle_spec *s, const char *value)
+{
+	const char *wrong = manifest_bundle_key(&s->m, "processor", value);
+
+	for (unsigned i = 0; wrong == NULL && i < s->m.nprocessors; i++)
+		if (!processor_is_known(s->m.processor[i]))
+			wrong = "expected names of " PROCESSOR_NAMES;
+	return wrong;
+}
+
 const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *key,
 			    const char *value)
 {
@@ -197,6 +209,8 @@ const char *bundle_spec_set(struct bundle_spec *s, const char *dir, const char *
 		return set_full(s, value);
 	if (strcmp(key, "recompress") == 0)
 		return set_recompress(s, value);
+	if (strcmp(key, "processor") == 0)
+		return set_processors(s, value);
 	if (strcmp(key, "output") == 0)
 		return set_path(s->output, dir, value);
 	if (strcmp(key, "format") == 0 || strcmp(key, "created") == 0)

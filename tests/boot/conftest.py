@@ -81,6 +81,7 @@ SLOW = ("test_a_bmc_is_taken_before_all_others[alone]", "test_a_bmc_is_taken_bef
         "test_other_file_systems_boot_through_verity[7.0-erofs]", "test_parameter_that_a_module_refuses_costs_no_disk",
         "test_refused_and_nothing_written[damaged_signature]", "test_refused_and_nothing_written[foreign_key]",
         "test_refused_and_nothing_written[garbage]", "test_refused_and_nothing_written[not_newer]",
+        "test_refused_and_nothing_written[other_processor]",
         "test_refused_and_nothing_written[truncated]", "test_refused_and_nothing_written[wrong_compatible]",
         "test_root_without_init_is_passed_over[ab]", "test_same_release_on_two_sticks_is_installed_once_and_named_so",
         "test_slot_of_the_command_line_is_booted_uncounted", "test_slot_that_a_person_marks_bad_is_left",

@@ -21,6 +21,11 @@ def wrong_compatible(bench):
     return bench.bundle("2.0", name="other", options=("--compatible", "another-board"))
 
 
+def other_processor(bench):
+    other = "s390x" if bench.device.arch != "s390x" else "riscv64"
+    return bench.bundle("2.0", name="other", options=("--processor", other))
+
+
 def foreign_key(bench):
     """A genuine bundle, of somebody whose key is not on the device."""
     stranger = bench.device.work / "stranger.key"
@@ -55,6 +60,8 @@ REFUSED = {
              r"is not what was signed: the bundle is damaged; copy it again",
     truncated: r"bad\.keel: refused: truncated: (\d+) bytes present, (\d+) expected; copy it again",
     wrong_compatible: r'other\.keel: version 2\.0: skipped: made for "another-board", but this device is "demo-board"',
+    other_processor: r"other\.keel: version 2\.0: skipped: made for processor (s390x|riscv64), but this device is "
+                     r"(x86_64|aarch64|arm|riscv64|s390x): use a bundle for this device",
     foreign_key: r"bad\.keel: refused: not signed by the one trusted key: its signature names key ([0-9a-f]{16}), but "
                  r"(?!\1)[0-9a-f]{16} \(dev\) is trusted; sign it with a trusted key",
     damaged_signature: r"bad\.keel: refused: not signed by the one trusted key: its signature is not valid; "

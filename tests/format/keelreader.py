@@ -179,9 +179,9 @@ def names(text: str) -> list:
     return found
 
 
-def compatible(text: str) -> list:
+def devices(text: str) -> list:
     found = names(text)
-    must(len(found) <= 8, "more than 8 compatible names")
+    must(len(found) <= 8, "more than 8 names")
     for name in found:
         pattern("[A-Za-z0-9._+-]{1,48}")(name)
     return found
@@ -239,7 +239,8 @@ def tree_length(values: dict) -> int:
 OFFSET = LENGTH = lambda text: number(text, 0)
 KEYS = {  # section: key: (required, reader of its value)
     "bundle": {
-        "format": (True, major_minor), "compatible": (True, compatible),
+        "format": (True, major_minor), "compatible": (True, devices),
+        "processor": (False, devices),
         "version": (True, pattern("[A-Za-z0-9._~^+-]{1,48}")),
         "sequence": (True, lambda text: number(text, 1)), "floor": (True, OFFSET),
         "allow-downgrade": (True, pattern("yes|no")), "build": (False, pattern(".{1,48}")),

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Old releases, releases for others, releases that failed: what a device remembers, and what it does not."""
+import os
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from hostile import (DAMAGED, FAILED, FAILURE, INCOMPATIBLE, INSTALLED, NOTHING,
                      keelreader)
 
 
+PROCESSOR = os.uname().machine      # on those that this suite runs on, a release calls it the same
 OLDER = "below this device's rollback floor; use a newer release"
 NOT_NEWER = "not newer than what is installed; to go back: keelboot install FILE"
 FAILED_HERE = "this release failed on this device before; to try again: keelboot install --again FILE"
@@ -101,6 +103,22 @@ def test_t19_other_models(target, keys, image, names):
     target.refuses(bad, INCOMPATIBLE, f"BUNDLE: {says}", verbs=("stage", "install", "install --again"))
     for rescue in False, True:
         target.apply_refuses(bad, f"version 2.0: skipped: {says}", rescue=rescue)
+
+
+@pytest.mark.parametrize("names", ["hexagon", "X86_64,AARCH64", "x86-64,arm64,armv7l,i686", "x86_64-v9"])
+def test_t19_other_processors(target, keys, image, names):
+    """A name is one of the list, or no device's: nor is it part of one, and no option overrides that."""
+    bad = release(target, keys, image, "2.0", 20, lines={"bundle processor": names})
+    says = (f"made for processor {names.replace(',', ' or ')}, but this device is {PROCESSOR}: use a bundle for this "
+            "device")
+    target.refuses(bad, INCOMPATIBLE, f"BUNDLE: {says}", verbs=("stage", "install", "install --again"))
+    for rescue in False, True:
+        target.apply_refuses(bad, f"version 2.0: skipped: {says}", rescue=rescue)
+
+
+def test_t19_one_of_the_processors_is_enough(target, keys, image):
+    names = f"hexagon,{PROCESSOR}"
+    target.installs(release(target, keys, image, "2.0", 20, lines={"bundle processor": names}), image)
 
 
 NOT_ALLOWED = "has a character that is not allowed here"

@@ -7,7 +7,7 @@ from tree import folders_of, listed
 
 # Ends that process 1 links none of, as their headers say.
 BESIDE = ("os_file_", "os_mounts_", "os_clock_", "os_worker_", "os_command_", "os_select_", "os_tree_",
-          "os_memory_", "os_efivar_", "os_emmc_", "os_kexec_", "os_lend_")
+          "os_memory_", "os_efivar_", "os_emmc_", "os_kexec_", "os_lend_", "os_processor_")
 
 # What goes past the seams, and why: {a file, or a folder with all below it: its calls}. A file leaves this list, and
 # comes onto it only with a reason.

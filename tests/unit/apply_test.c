@@ -11,6 +11,7 @@
 #include "lib/conf.h"
 #include "lib/os.h"
 #include "lib/os_mounts.h"
+#include "lib/os_processor.h"
 #include "selector/store_internal.h"
 #include "update/decoder/decoder_main.h"
 #include "update/apply/apply.h"
@@ -91,6 +92,7 @@ static void set_up(void)
 }
 
 static uint64_t floor_of_bundles;
+static const char *processor_of_bundles;
 static const uint8_t *seed_of_bundles; /* they have what differs from it, and nothing else */
 
 static void make_bundle(const char *name, uint64_t sequence, const char *compatible,
@@ -103,6 +105,7 @@ static void make_bundle(const char *name, uint64_t sequence, const char *compati
 				    .sequence = sequence,
 				    .key = k,
 				    .floor = floor_of_bundles,
+				    .processor = processor_of_bundles,
 				    .seed = seed_of_bundles,
 				    .seed_only = seed_of_bundles != NULL };
 	static uint8_t bytes[2 * SIZE];
@@ -702,6 +705,20 @@ TEST(what_is_not_for_us_is_named_and_costs_no_write)
 	assert_logged("unsigned: raw bundle: refused: not signed by the one trusted key");
 	assert_logged("stranger: raw bundle: refused: not signed");
 	assert_nothing_written();
+}
+
+/* Of a name that no device has. */
+TEST(a_release_for_another_processor_is_refused)
+{
+	processor_of_bundles = "hexagon";
+	bundle("two", 2);
+	ends("usb:two", APPLY_NOTHING,
+	     "two: raw bundle: version 2.0: skipped: made for processor hexagon, but this device is ");
+	assert_nothing_written();
+	processor_of_bundles = os_processor_program();
+	bundle("three", 3);
+	processor_of_bundles = NULL;
+	installs("usb:two usb:three", 3);
 }
 
 TEST(older_releases_are_refused)
@@ -1306,6 +1323,24 @@ TEST(a_staged_copy_that_can_never_be_taken_is_unstaged)
 	put_staged("two", "two");
 	assert_int_equal(apply_staged(), APPLY_NOTHING);
 	EQUAL((state.staged.source, STATE_SRC_NONE), (state.slot[1].st, STATE_EMPTY));
+}
+
+static bool count_foreign(void *n, const struct history_event *e)
+{
+	*(unsigned *)n += strstr(e->reason, "made for processor hexagon, but") != NULL;
+	return true;
+}
+
+TEST(a_staged_copy_for_another_processor_is_unstaged_and_says_why)
+{
+	use_stage_folder();
+	processor_of_bundles = "hexagon";
+	bundle("two", 2);
+	processor_of_bundles = NULL;
+	put_staged("two", "two");
+	assert_int_equal(apply_staged(), APPLY_NOTHING);
+	EQUAL((state.staged.source, STATE_SRC_NONE), (state.slot[1].st, STATE_EMPTY));
+	assert_int_equal(count_events(count_foreign), 1);
 }
 
 /* Of the bundle only what is signed; slot a has the image. */

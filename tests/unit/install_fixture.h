@@ -39,6 +39,7 @@ struct fixture_bundle {
 	const struct fixture_image *image;
 	unsigned nimages;
 	const char *version, *compatible;
+	const char *processor; /* or NULL */
 	uint64_t sequence, floor;
 	const struct key_file *key;		/* NULL: not signed */
 	void (*twist)(struct fixture_chunk *c); /* or NULL */
@@ -238,6 +239,8 @@ static inline int fixture_make(const struct fixture_bundle *b)
 	m.ncompatible = 1;
 	snprintf(m.compatible[0], sizeof(m.compatible[0]), "%s",
 		 b->compatible != NULL ? b->compatible : "box");
+	if (b->processor != NULL)
+		snprintf(m.processor[m.nprocessors++], sizeof(m.processor[0]), "%s", b->processor);
 	snprintf(m.version, sizeof(m.version), "%s", b->version);
 	m.sequence = b->sequence;
 	m.floor = b->floor;

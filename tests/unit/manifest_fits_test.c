@@ -6,6 +6,8 @@
 #include "tests/unit/test.h"
 #include "update/bundle/manifest_fits.h"
 
+#include <sys/utsname.h>
+
 static struct manifest m;
 static char why[MANIFEST_WHY];
 
@@ -56,6 +58,103 @@ TEST(only_the_kernel_is_looked_at)
 	program_make(chunk, 8192, 0, 0);
 	bytes_put16(chunk + PROGRAM_AT + 4, PE_RISCV64);
 	OK(manifest_fits_processor(why, &m.image[0], chunk, sizeof(chunk)));
+}
+
+/* ---------------------------------------------------------------- processor= */
+
+static const char *kernel; /* what it calls itself; NULL: the real one is asked */
+
+/* In front of the C library's. */
+int uname(struct utsname *u)
+{
+	if (kernel == NULL)
+		return TEST_REAL(uname)(u);
+	memset(u, 0, sizeof(*u));
+	snprintf(u->machine, sizeof(u->machine), "%s", kernel);
+	return 0;
+}
+
+static void made_for(const char *first, const char *second)
+{
+	m = (struct manifest){ .ncompatible = 1, .nprocessors = second != NULL ? 2 : 1 };
+	snprintf(m.compatible[0], sizeof(m.compatible[0]), "box");
+	snprintf(m.processor[0], sizeof(m.processor[0]), "%s", first);
+	if (second != NULL)
+		snprintf(m.processor[1], sizeof(m.processor[1]), "%s", second);
+}
+
+static void is_foreign(const char *says)
+{
+	FAILS(manifest_fits_device(why, &m, "box"), KB_ECOMPAT);
+	assert_string_equal(why, says);
+	OK(manifest_fits_model(why, &m, "box")); /* of a slot */
+}
+
+TEST(release_without_processors_is_for_each)
+{
+	m = (struct manifest){ .ncompatible = 1 };
+	snprintf(m.compatible[0], sizeof(m.compatible[0]), "box");
+	OK(manifest_fits_device(why, &m, "box"));
+	FAILS(manifest_fits_device(why, &m, "fridge"), KB_ECOMPAT);
+}
+
+TEST(release_for_other_processors_is_for_other_devices)
+{
+	const char *own = os_processor_program();
+	const char *other = strcmp(own, "s390x") != 0 ? "s390x" : "riscv64";
+
+	made_for(own, NULL);
+	OK(manifest_fits_device(why, &m, "box"));
+	FAILS(manifest_fits_device(why, &m, "fridge"), KB_ECOMPAT);
+	made_for("hexagon", own);
+	OK(manifest_fits_device(why, &m, "box"));
+	kernel = own;
+	made_for(other, NULL);
+	is_foreign(
+		strf("made for processor %s, but this device is %s: use a bundle for this device",
+		     other, own));
+	made_for(other, "hexagon");
+	is_foreign(strf(
+		"made for processor %s or hexagon, but this device is %s: use a bundle for this device",
+		other, own));
+	kernel = NULL;
+}
+
+/* The kernel decides: of 64 bits, it starts a root of either kind; of 32, only its own. */
+TEST(kernel_of_64_bits_takes_releases_of_32)
+{
+	static const struct {
+		const char *wide, *narrow, *says;
+	} of[] = { { "x86_64", "i386", "i686" }, { "aarch64", "arm", "armv7l" } };
+
+	for (unsigned i = 0; i < KB_ARRAY_LEN(of); i++) {
+		bool wide = strcmp(os_processor_program(), of[i].wide) == 0;
+
+		if (!wide && strcmp(os_processor_program(), of[i].narrow) != 0)
+			continue;
+		kernel = of[i].wide;
+		made_for(of[i].narrow, NULL);
+		OK(manifest_fits_device(why, &m, "box"));
+		made_for(of[i].wide, NULL);
+		OK(manifest_fits_device(why, &m, "box"));
+		kernel = of[i].says;
+		if (wide) /* by setarch, since this program runs */
+			OK(manifest_fits_device(why, &m, "box"));
+		else
+			FAILS(manifest_fits_device(why, &m, "box"), KB_ECOMPAT);
+	}
+	kernel = NULL;
+}
+
+/* Eight of the longest names: what is said has its end. */
+TEST(long_names_are_cut)
+{
+	m = (struct manifest){ .ncompatible = 1, .nprocessors = MANIFEST_PROCESSORS_MAX };
+	snprintf(m.compatible[0], sizeof(m.compatible[0]), "box");
+	for (unsigned i = 0; i < MANIFEST_PROCESSORS_MAX; i++)
+		memset(m.processor[i], 'a' + (int)i, MANIFEST_STR_MAX);
+	FAILS(manifest_fits_device(why, &m, "box"), KB_ECOMPAT);
+	assert_non_null(strstr(why, ": use a bundle for this device"));
 }
 
 TEST_MAIN("manifest_fits")

@@ -11,6 +11,7 @@
 static const char good[] = "[bundle]\n"
 			   "format=1.0\n"
 			   "compatible=acme-box,acme-2\n"
+			   "processor=x86_64,i386\n"
 			   "version=2.1~rc1\n"
 			   "sequence=21\n"
 			   "floor=7\n"
@@ -134,6 +135,8 @@ TEST(everything_is_read)
 {
 	OK(parse(good));
 	EQUAL((m.format_major, 1), (m.ncompatible, 2), (m.compatible[1], "acme-2"));
+	EQUAL((manifest_is_for(&m, "acme-2"), true), (manifest_is_for(&m, "acme"), false));
+	EQUAL((m.nprocessors, 2), (m.processor[0], "x86_64"), (m.processor[1], "i386"));
 	EQUAL((m.version, "2.1~rc1"), (m.sequence, 21), (m.floor, 7), (m.allow_downgrade, false));
 	EQUAL((m.build, "4711"), (m.created, "2025-01-02T03:04:05Z"));
 	EQUAL((m.description, "Fixes the roof."), (m.nimages, 2), (m.image[0].name, "root"));
@@ -389,9 +392,23 @@ TEST(texts_have_their_characters_and_lengths)
 	accepted("", "acme-box,acme-2", "a,b,c,d,e,f,g,h");
 	refused("", "acme-box,acme-2", "a23456789012345678901234567890123456789012345678x",
 		"too long");
+	REFUSED("", "x86_64,i386", "empty", "x86_64,", ",x86_64", "x86_64,,i386");
+	refused("", "x86_64,i386", "x86 64", "not allowed");
+	refused("", "x86_64,i386", "arm,arm", "twice");
+	refused("", "x86_64,i386", "a,b,c,d,e,f,g,h,i", "more than 8");
+	accepted("", "x86_64,i386", "a,b,c,d,e,f,g,h");
 	refused("", "created=2025", "created=yes", "not UTC as");
 	REFUSED("", "03:04:05Z", "not UTC as", "03:04:05", "24:04:05Z");
 	refused("", "filesystem=ext4", "filesystem=../ext4", "not allowed");
+}
+
+/* A maker may name what comes after this program, or nothing at all. */
+TEST(processors_may_be_unknown_or_missing)
+{
+	accepted("", "processor=x86_64,i386", "processor=x86_64-v9,hexagon");
+	EQUAL((m.nprocessors, 2), (m.processor[1], "hexagon"));
+	accepted("", "processor=x86_64,i386\n", "");
+	assert_int_equal(m.nprocessors, 0);
 }
 
 TEST(images_fit_their_chunks)

@@ -123,17 +123,24 @@ static void line_number(struct out *o, const char *key, uint64_t value)
 	add_line(o, "%s=%" PRIu64, key, value);
 }
 
-static void write_bundle(struct out *o, const struct manifest *m)
+static void line_names(struct out *o, const char *key, const char (*name)[MANIFEST_STR_MAX + 1],
+		       unsigned n)
 {
 	char names[MANIFEST_COMPATIBLE_MAX * (MANIFEST_STR_MAX + 1) + 1] = "";
 	size_t len = 0;
 
-	for (unsigned i = 0; i < m->ncompatible; i++)
+	for (unsigned i = 0; i < n; i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s", i > 0 ? "," : "",
-					m->compatible[i]);
+					name[i]);
+	line_text(o, key, names);
+}
+
+static void write_bundle(struct out *o, const struct manifest *m)
+{
 	add_line(o, "[bundle]");
 	add_line(o, "format=%" PRIu64 ".%" PRIu64, m->format_major, m->format_minor);
-	line_text(o, "compatible", names);
+	line_names(o, "compatible", m->compatible, m->ncompatible);
+	line_names(o, "processor", m->processor, m->nprocessors);
 	line_text(o, "version", m->version);
 	line_number(o, "sequence", m->sequence);
 	line_number(o, "floor", m->floor);

@@ -91,6 +91,9 @@ struct manifest {
 	uint64_t format_major, format_minor;
 	unsigned ncompatible;
 	char compatible[MANIFEST_COMPATIBLE_MAX][MANIFEST_STR_MAX + 1];
+	/* of the devices, if it is said (lib/processor.h); any other names may stand there, too */
+	unsigned nprocessors;
+	char processor[MANIFEST_PROCESSORS_MAX][MANIFEST_STR_MAX + 1];
 	char version[MANIFEST_STR_MAX + 1];
 	uint64_t sequence;
 	/* what the device's floor becomes when this release is committed; at most sequence */

@@ -4,20 +4,58 @@
 #include "lib/conf.h"
 #include "lib/os_processor.h"
 #include "lib/pe_machine.h"
+#include "lib/processor.h"
+#include "lib/util.h"
 #include "selector/pair.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-enum kb_err manifest_fits_device(char why[MANIFEST_WHY], const struct manifest *m,
-				 const char *compatible)
+enum kb_err manifest_fits_model(char why[MANIFEST_WHY], const struct manifest *m,
+				const char *compatible)
 {
 	if (manifest_is_for(m, compatible))
 		return KB_OK;
 	snprintf(why, MANIFEST_WHY, "made for \"%s\"%s, but this device is \"%s\"",
 		 m->compatible[0], m->ncompatible > 1 ? " and others" : "", compatible);
 	return KB_ECOMPAT;
+}
+
+static void join_processors(char *out, size_t size, const struct manifest *m)
+{
+	size_t len = 0;
+
+	for (unsigned i = 0; i < m->nprocessors && len < size; i++)
+		len += (size_t)snprintf(out + len, size - len, "%s%s", i > 0 ? " or " : "",
+					m->processor[i]);
+}
+
+/* By the kernel that runs: the release may bring another one, but not another processor. */
+static enum kb_err fits_kernel(char why[MANIFEST_WHY], const struct manifest *m)
+{
+	char machine[OS_PROCESSOR_MAX], names[128];
+	const char *ours;
+
+	if (m->nprocessors == 0)
+		return KB_OK;
+	os_processor_kernel(machine);
+	ours = processor_of_device(machine, os_processor_program());
+	for (unsigned i = 0; i < m->nprocessors; i++)
+		if (processor_runs(ours, m->processor[i]))
+			return KB_OK;
+	join_processors(names, sizeof(names), m);
+	snprintf(why, MANIFEST_WHY,
+		 "made for processor %s, but this device is %s: use a bundle for this device",
+		 names, ours);
+	return KB_ECOMPAT;
+}
+
+enum kb_err manifest_fits_device(char why[MANIFEST_WHY], const struct manifest *m,
+				 const char *compatible)
+{
+	TRY(manifest_fits_model(why, m, compatible));
+	return fits_kernel(why, m);
 }
 
 enum kb_err manifest_fits_slots(char why[MANIFEST_WHY], const struct manifest *m,

@@ -13,7 +13,12 @@
 #define MANIFEST_FITS_NOT_ITS_DIGEST \
 	"image %s: its chunks are right, but digest= in the manifest differs: the bundle was made wrongly; make it again"
 
-/* KB_ECOMPAT, with the reason in why: it is made for other devices. */
+/* KB_ECOMPAT, with the reason in why: it is made for other devices, by its names of them. Of what a
+ * slot holds, no more is asked: the kernel that judges it need not be the one that boots it. */
+enum kb_err manifest_fits_model(char why[MANIFEST_WHY], const struct manifest *m,
+				const char *compatible) KB_MUST_CHECK;
+
+/* The same, or for other processors than the device has: before anything is written. */
 enum kb_err manifest_fits_device(char why[MANIFEST_WHY], const struct manifest *m,
 				 const char *compatible) KB_MUST_CHECK;
 

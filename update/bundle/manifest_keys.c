@@ -29,31 +29,54 @@ static const char *set_format(void *p, const char *value)
 	return NULL;
 }
 
-static const char *set_compatible(void *p, const char *value)
+static bool came_before(const char *name, char (*list)[MANIFEST_STR_MAX + 1], unsigned n)
 {
-	struct manifest *m = p;
+	for (unsigned i = 0; i < n; i++)
+		if (strcmp(list[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Up to 8 names, with commas between them. */
+static const char *set_list(char (*list)[MANIFEST_STR_MAX + 1], unsigned *count, const char *value)
+{
 	char name[MANIFEST_STR_MAX + 2];
 	size_t n;
 
-	m->ncompatible = 0;
+	*count = 0;
 	for (;; value += n + 1) {
 		const char *wrong;
 
 		n = strcspn(value, ",");
-		if (m->ncompatible == MANIFEST_COMPATIBLE_MAX)
+		if (*count == MANIFEST_COMPATIBLE_MAX)
 			return "more than 8 names";
 		snprintf(name, sizeof(name), "%.*s", (int)(n < sizeof(name) ? n : sizeof(name) - 1),
 			 value);
-		if (manifest_is_for(m, name))
+		if (came_before(name, list, *count))
 			return "a name twice";
-		wrong = manifest_value_copy(m->compatible[m->ncompatible], MANIFEST_STR_MAX + 1,
-					    name, CONF_COMPATIBLE_CHARS);
+		wrong = manifest_value_copy(list[*count], MANIFEST_STR_MAX + 1, name,
+					    CONF_COMPATIBLE_CHARS);
 		if (wrong != NULL)
 			return wrong;
-		m->ncompatible++;
+		++*count;
 		if (value[n] == '\0')
 			return NULL;
 	}
+}
+
+static const char *set_compatible(void *p, const char *value)
+{
+	struct manifest *m = p;
+
+	return set_list(m->compatible, &m->ncompatible, value);
+}
+
+/* Also of one that nobody has heard of yet: no device is one. */
+static const char *set_processor(void *p, const char *value)
+{
+	struct manifest *m = p;
+
+	return set_list(m->processor, &m->nprocessors, value);
 }
 
 static const char *set_version(void *p, const char *value)
@@ -104,6 +127,7 @@ static const char *set_description(void *p, const char *value)
 const struct manifest_key manifest_bundle_keys[] = {
 	{ "format", true, set_format },
 	{ "compatible", true, set_compatible },
+	{ "processor", false, set_processor },
 	{ "version", true, set_version },
 	{ "sequence", true, set_sequence },
 	{ "floor", true, set_floor },

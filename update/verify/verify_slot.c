@@ -84,7 +84,7 @@ static enum verify_slot_end check_cell(struct verify *v)
 		log_err("manifest of slot %c: %s", name, r->why);
 		return VERIFY_SLOT_UNVERIFIED;
 	}
-	if (manifest_fits_device(why, &r->m, v->conf.compatible) != KB_OK) {
+	if (manifest_fits_model(why, &r->m, v->conf.compatible) != KB_OK) {
 		log_err("manifest of slot %c: %s", name, why);
 		return VERIFY_SLOT_FOREIGN;
 	}

@@ -7,6 +7,7 @@
 #define MANIFEST_IMAGES_MAX	4u
 #define MANIFEST_ENCODINGS_MAX	16u
 #define MANIFEST_COMPATIBLE_MAX 8u
+#define MANIFEST_PROCESSORS_MAX MANIFEST_COMPATIBLE_MAX
 #define MANIFEST_STR_MAX	48u  /* names and versions */
 #define MANIFEST_IMAGE_NAME_MAX 31u  /* as a class in system.conf */
 #define MANIFEST_LINE_MAX	189u /* bytes of a line, without its end: any INI reader takes it */
