@@ -4,7 +4,6 @@ it."""
 
 import shutil
 
-import kbdisk
 import uki_device
 from cut_disk import CutDisk
 from kbdisk import Vfat, mkvfat
@@ -45,6 +44,48 @@ class Firmware(UkiDevice):
         return image
 
 
+# --- stories that are the same with each processor -----------------------------------------------
+
+def is_refused_for_its_size(device) -> None:
+    """An image that is larger than its partition: before anything is written."""
+    bench = device.bench
+    image = device.boot_image("2.0", device.image.read_bytes(), "56M")
+    bundle = bench.bundle("2.0", options=("--image", f"boot={image}"))
+    before = device.partition("b")
+    with bench.untouched(device.disk), device.machine(bench.stick(bundle)) as vm:
+        text = bench.up(vm, "1.0", "a", SLOW)
+        assert "made for larger slots" in text and HANDED_OVER not in text
+        assert bench.status(vm)["slots"][1]["state"] == "empty"
+    assert device.partition("b") == before
+
+
+def goes_on_after_cuts(device) -> None:
+    """The disk at twenty points of the copy, from outside; three of them are booted. 2.0 is in the data partition."""
+    bench = device.bench
+    with device.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none")
+        bench.ask(vm, f"{device.HELPER} default a")
+    shutil.copy(bench.work / "variables.fd", bench.work / "kept.fd")
+    cuts = CutDisk(device.disk, bench.work, "boot-b")
+    with device.machine(log=cuts.log) as vm:
+        vm.expect(HANDED_OVER, SLOW)
+        vm.power_cut()
+    points = cuts.points()
+    for number, point in enumerate(points):
+        image = cuts.cut(*point)
+        assert device.file("a", image) == device.image.read_bytes(), point
+        if number not in (1, len(points) // 2, len(points) - 2):
+            continue
+        shutil.copy(bench.work / "kept.fd", bench.work / f"{number}.fd")
+        with device.machine(disk=image, variables=f"{number}.fd") as vm:
+            bench.up(vm, "2.0", "b", 2 * SLOW)
+            assert vm.boot_text(1).count(HANDED_OVER) == 1 and device.pair(vm) == "b"
+        assert device.file("b", image) == device.image.read_bytes(), point
+
+
+# --- those of x86-64 -----------------------------------------------------------------------------
+
 def test_release_brings_its_image_and_is_committed_with_it(bench):
     uki_device.is_committed(Firmware(bench))
 
@@ -66,39 +107,11 @@ def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
 
 
 def test_image_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench):
-    device = Firmware(bench)
-    image = device.boot_image("2.0", device.image.read_bytes(), "56M")
-    bundle = bench.bundle("2.0", options=("--image", f"boot={image}"))
-    before = kbdisk.read_partition(device.disk, "boot-b")
-    with bench.untouched(device.disk), device.machine(bench.stick(bundle)) as vm:
-        bench.up(vm, "1.0", "a", SLOW)
-        assert bench.status(vm)["slots"][1]["state"] == "empty"
-    assert kbdisk.read_partition(device.disk, "boot-b") == before
+    is_refused_for_its_size(Firmware(bench))
 
 
 def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(bench):
-    """The disk at twenty points of the copy, from outside; three of them are booted."""
-    device = Firmware(bench, staged=True)
-    with device.machine() as vm:
-        bench.up(vm, "1.0", "a", SLOW)
-        bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none")
-        bench.ask(vm, f"{device.HELPER} default a")
-    shutil.copy(bench.work / "variables.fd", bench.work / "kept.fd")
-    cuts = CutDisk(device.disk, bench.work, "boot-b")
-    with device.machine(log=cuts.log) as vm:
-        vm.expect(HANDED_OVER, SLOW)
-        vm.power_cut()
-    points = cuts.points()
-    for number, point in enumerate(points):
-        image = cuts.cut(*point)
-        assert device.file("a", image) == device.image.read_bytes(), point
-        if number not in (1, len(points) // 2, len(points) - 2):
-            continue
-        shutil.copy(bench.work / "kept.fd", bench.work / f"{number}.fd")
-        with device.machine(disk=image, variables=f"{number}.fd") as vm:
-            bench.up(vm, "2.0", "b", 2 * SLOW)
-            assert vm.boot_text(1).count(HANDED_OVER) == 1 and device.pair(vm) == "b"
-        assert device.file("b", image) == device.image.read_bytes(), point
+    goes_on_after_cuts(Firmware(bench, staged=True))
 
 
 def test_next_release_replaces_the_other_kernel_and_never_that_which_runs(bench):
