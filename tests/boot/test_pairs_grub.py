@@ -173,6 +173,12 @@ def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench, 
 
 
 @platforms
+def test_kernel_that_hangs_in_the_initramfs_is_ended_by_the_watchdog(bench, platform):
+    pairs = Pairs(bench, tries=1, platform=platform, words=WORDS.replace("panic=1", "panic=0"))
+    pair_device.is_left_after_a_hang_in_its_initramfs(pairs)
+
+
+@platforms
 def test_pair_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench, platform):
     pair_device.is_refused_for_its_size(Pairs(bench, platform=platform), "40M")
 

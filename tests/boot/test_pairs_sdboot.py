@@ -109,6 +109,10 @@ def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
     uki_device.is_left_after_a_hang(Entries(bench))
 
 
+def test_kernel_that_hangs_in_the_initramfs_is_ended_by_the_watchdog(bench):
+    uki_device.is_left_after_a_hang_in_its_initramfs(Entries(bench))
+
+
 def test_image_whose_kernel_is_none_waits_in_the_firmware_for_a_reset(bench):
     """It has the sections by which the loader lists it. Then neither stub nor loader goes on."""
     entries = Entries(bench)

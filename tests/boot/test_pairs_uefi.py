@@ -106,6 +106,10 @@ def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
     uki_device.is_left_after_a_hang(Firmware(bench))
 
 
+def test_kernel_that_hangs_in_the_initramfs_is_ended_by_the_watchdog(bench):
+    uki_device.is_left_after_a_hang_in_its_initramfs(Firmware(bench))
+
+
 def test_image_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench):
     is_refused_for_its_size(Firmware(bench))
 
