@@ -10,6 +10,7 @@ STORIES = ("a good pair", "panics before init", "garbage as initramfs", "hangs",
 HEAD = "| kernel for each slot, started by | " + " | ".join(STORIES) + " |"
 PANIC = "release whose kernel panics is left and says why"
 PLUG = "kernel that hangs waits for a reset and then the old one starts"
+WATCHDOG = "kernel that hangs in the initramfs is ended by the watchdog"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,12 +44,17 @@ def played(*scenarios, note="") -> Played:
     return Played(tuple(map(re.escape, scenarios)), note)
 
 
+def hangs(own: str = "") -> Played:
+    """own: behind the names of the scenarios."""
+    return played(PLUG + own, WATCHDOG + own, note="the plug ends it, and in the initramfs the watchdog")
+
+
 def grub(own: str, good: str) -> tuple:
-    """own: behind the names of the scenarios, for the platform."""
+    """own: as above, for the platform."""
     return (
         played(f"release brings its kernel and is committed with it {good}"),
         played(PANIC + own), played(PANIC + own, note="that is the panic"),
-        played(PLUG + own, note="the plug ends it"),
+        hangs(own),
         played(f"power cut at any write leaves a pair that starts and leads to the release{own}"),
         played(f"pair that is larger than its partition is refused before anything is written{own}"),
         Not("one block, without a count"),
@@ -66,41 +72,36 @@ def u_boot(good: str) -> tuple:
                "both pairs panic and take turns until a file is put back"))
 
 
+UEFI = (
+    played("release brings its image and is committed with it"), played(PANIC),
+    played("release whose initramfs is garbage is left and says why"), hangs(),
+    played("power cut in the copy leaves the other kernel and the install goes on"),
+    played("image that is larger than its partition is refused before anything is written"),
+    Not("one `BootOrder`, without a count"),
+    played("both images bad is the firmwares end and a file that is put back boots"))
+SYSTEMD_BOOT = (
+    played("release brings its image and is committed with it"), played(PANIC),
+    played("release whose initramfs is garbage is left and says why"), hangs(),
+    played("power cut in the copy leaves the other kernel and the install goes on"),
+    played("full esp is said before anything is written",
+           "stage refuses a release whose kernel has no room"),
+    Not("one variable, without a count"),
+    played("both images bad is the loaders end and a file that is put back boots"))
 MODEL = Not("no kernel runs there")
-X86_64 = Not("played on x86-64")
 LOADERS = {     # what a reader calls it: the loader of the record, and the stories in their order
     "GRUB, from a BIOS": ("grub", grub("", "i386-pc")),
     "GRUB, from UEFI": ("grub", grub(" x86_64-efi", "x86_64-efi")),
     "GRUB, from UEFI of AArch64": ("grub-arm64", (
         played("release brings its kernel and is committed with it"), played(PANIC),
-        played(PANIC, note="that is the panic"), played(PLUG, note="the plug ends it"), X86_64, X86_64,
+        played(PANIC, note="that is the panic"), hangs(),
+        played("power cut at any write leaves a pair that starts and leads to the release"),
+        played("pair that is larger than its partition is refused before anything is written"),
         Not("one block, without a count"),
         played("both kernels bad are tried every ten seconds until a file is put back"))),
-    "UEFI itself": ("uefi", (
-        played("release brings its image and is committed with it"), played(PANIC),
-        played("release whose initramfs is garbage is left and says why"), played(PLUG, note="the plug ends it"),
-        played("power cut in the copy leaves the other kernel and the install goes on"),
-        played("image that is larger than its partition is refused before anything is written"),
-        Not("one `BootOrder`, without a count"),
-        played("both images bad is the firmwares end and a file that is put back boots"))),
-    "UEFI itself, on AArch64": ("uefi-arm64", (
-        played("release brings its image and is committed with it"), played(PANIC),
-        played("release whose initramfs is garbage is left and says why"), played(PLUG, note="the plug ends it"),
-        X86_64, X86_64, Not("one `BootOrder`, without a count"),
-        played("both images bad is the firmwares end and a file that is put back boots"))),
-    "systemd-boot": ("systemd-boot", (
-        played("release brings its image and is committed with it"), played(PANIC),
-        played("release whose initramfs is garbage is left and says why"), played(PLUG, note="the plug ends it"),
-        played("power cut in the copy leaves the other kernel and the install goes on"),
-        played("full esp is said before anything is written",
-               "stage refuses a release whose kernel has no room"),
-        Not("one variable, without a count"),
-        played("both images bad is the loaders end and a file that is put back boots"))),
-    "systemd-boot, on AArch64": ("systemd-boot-arm64", (
-        played("release brings its image and is committed with it"), played(PANIC),
-        played("release whose initramfs is garbage is left and says why"), played(PLUG, note="the plug ends it"),
-        X86_64, X86_64, Not("one variable, without a count"),
-        played("both images bad is the loaders end and a file that is put back boots"))),
+    "UEFI itself": ("uefi", UEFI),
+    "UEFI itself, on AArch64": ("uefi-arm64", UEFI),
+    "systemd-boot": ("systemd-boot", SYSTEMD_BOOT),
+    "systemd-boot, on AArch64": ("systemd-boot-arm64", SYSTEMD_BOOT),
     "systemd-boot, by entries of type 1": ("systemd-boot-type1", (
         played("release brings its files and is committed with them"), played(PANIC),
         played("release whose initramfs is garbage is left and says why"), played(PLUG, note="the plug ends it"),

@@ -4,6 +4,7 @@ loader on the disk starts."""
 
 import kbdisk
 import kbloader
+from conftest import CRASHES
 from cut_disk import CUTS
 from kbdisk import Vfat, mkvfat
 
@@ -21,6 +22,7 @@ class PairDevice:
     SLOW           seconds for a boot: the firmware is emulated, too
     FOREIGN        a kernel for another processor
     variables()    Keelboot's, in the loader's store
+    initramfs()    the device's; a name and options: another one
     self.kernel, self.initrd, self.disk
     """
     KERNEL, SIZE = "vmlinuz", "32M"
@@ -64,16 +66,19 @@ class PairDevice:
     def variables(self, disk=None) -> dict:
         raise NotImplementedError
 
+    def initramfs(self, name="", *options):
+        raise NotImplementedError
+
     def rests(self, slot) -> bool:
         """The loader starts this slot's pair, and is asked for nothing."""
         return self.variables() == {"keelboot_default": slot, **self.STORED}
 
-    def rejected(self, vm) -> None:
-        """The kernel of slot b did not come up, and slot a says so."""
+    def rejected(self, vm, why="its kernel did not come up") -> None:
+        """The release in slot b is left, and slot a says why."""
         text = self.bench.up(vm, self.FIRST, "a", self.SLOW)
-        assert "slot b is rejected: its kernel did not come up" in text and self.pair(vm) == "a"
+        assert f"slot b is rejected: {why}" in text and self.pair(vm) == "a"
         slot = self.bench.status(vm)["slots"][1]
-        assert slot["state"] == "bad" and slot["reason"] == "its kernel did not come up"
+        assert slot["state"] == "bad" and slot["reason"] == why
         assert self.rests("a")
 
 
@@ -104,6 +109,17 @@ def is_left_after_a_panic(pairs, *, resets: bool = False) -> None:
         if resets:
             vm.reset()
         pairs.rejected(vm)
+
+
+def is_left_after_a_hang_in_its_initramfs(pairs) -> None:
+    """With panic=0, its kernel crashes once its init has armed the watchdog of the hardware, and stays there."""
+    bench = pairs.bench
+    crashes = pairs.initramfs("-crashes", *bench.hooks(post_mount=CRASHES))
+    with pairs.machine(bench.stick(pairs.bundle(pairs.SECOND, initrd=crashes))) as vm:
+        vm.expect("restarting with that", pairs.SLOW)
+        vm.expect("sysrq triggered crash", pairs.SLOW)
+        pairs.rejected(vm, "crashed or hung")
+        assert bench.causes(vm) == ["guest", "watchdog"]
 
 
 def is_left_as_another_processors(pairs) -> None:
@@ -139,7 +155,7 @@ def is_refused_for_its_size(pairs, size: str) -> None:
     stick = pairs.bench.stick(pairs.bundle(pairs.SECOND, size=size))
     with pairs.bench.untouched(pairs.disk), pairs.machine(stick) as vm:
         text = pairs.bench.up(vm, pairs.FIRST, "a", pairs.SLOW)
-        assert "restarting with that" not in text
+        assert "made for larger slots" in text and "restarting with that" not in text
         assert pairs.bench.status(vm)["slots"][1]["state"] == "empty"
     assert pairs.content("b") == before and pairs.variables()["keelboot_default"] == "a"
 

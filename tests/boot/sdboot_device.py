@@ -45,6 +45,50 @@ class Entries(UkiDevice):
         return self.file(slot, disk) == self.image.read_bytes()
 
 
+# --- stories that are the same with each processor -----------------------------------------------
+
+def litter(entries) -> int:
+    """Fills the ESP, which has slot a's image, so that slot b's lacks 4 MiB of room or more. Returns the bytes."""
+    offset, size = kbdisk.partition(entries.disk, "esp")
+    room = max(size - 2 * entries.image.stat().st_size + (4 << 20), 0)
+    kbdisk.vfat_put(entries.disk, {"litter.bin": bytes(room)}, offset)
+    return room
+
+
+def stage_refuses_without_room(entries) -> None:
+    """The boot could only refuse it. What the slot's old file takes is room."""
+    bench = entries.bench
+    room = litter(entries)
+    before = entries.partition("b")
+    with entries.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        told = bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none; echo code $?", SLOW)
+        assert re.search(r"slot b: /dev/vda5:/EFI/Linux/keelboot-b.efi: the image takes \d+ KiB, but there is room for "
+                         r"\d+ KiB", told), told
+        assert "code 0" not in told and not bench.status(vm)["staged"]
+        assert bench.ask(vm, "grep vda5 /proc/self/mountinfo; true") == ""
+    assert entries.partition("b") == before
+    kbloader.esp_delete(entries.disk, "esp", "litter.bin")
+    entries.put("b", bytes(room))
+    with entries.machine() as vm:
+        bench.up(vm, "1.0", "a", SLOW)
+        bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none", SLOW)
+        assert bench.status(vm)["staged"]
+
+
+def is_refused_by_a_full_esp(entries) -> None:
+    """By the boot, before anything is written."""
+    bench = entries.bench
+    entries.put("a", entries.image)
+    litter(entries)
+    before = entries.partition("b")
+    with entries.machine(bench.stick(entries.bundle("2.0"))) as vm:
+        text = bench.up(vm, "1.0", "a", SLOW)
+        assert "but there is room for" in text and "fsck.vfat -a" in text
+        assert bench.status(vm)["slots"][1]["state"] == "empty"
+    assert entries.partition("b") == before
+
+
 def lost(fat) -> int:
     """Bytes of a FAT that belong to no file."""
     told = subprocess.run(["fsck.fat", "-n", fat], capture_output=True, text=True, check=False).stdout

@@ -39,9 +39,8 @@ class Pairs(PairDevice):
     def __init__(self, bench, *, tries=3, block=None, platform="i386-pc", words=WORDS, staged=False, **disk):
         """staged: the release 2.0 is in the data partition."""
         super().__init__(bench)
-        self.extra = []
-        self.kernel = bench.device.kernel.bzimage
-        self.initrd = bench.conf_initramfs(f"pairs-{tries}", CONF.format(tries=tries), packed=True)
+        self.tries, self.extra = tries, []
+        self.kernel, self.initrd = bench.device.kernel.bzimage, self.initramfs()
         core = kbloader.grub_image(bench.work / "grub", platform, kbloader.grub_config(words, **PARTS))
         first = ("bios", "1M", core, kbloader.BIOS_BOOT)
         if platform != "i386-pc":
@@ -62,6 +61,10 @@ class Pairs(PairDevice):
         return Machine(None, drives=[Drive(disk or self.disk, name="disk", **options), *sticks], memory=self.MEMORY,
                        usb=bool(self.extra), firmware="", watchdog=True, extra=self.extra,
                        arch=self.bench.device.arch, log=str(self.bench.work / "console.log"))
+
+    def initramfs(self, name="", *options):
+        return self.bench.conf_initramfs(f"pairs-{self.tries}{name}", CONF.format(tries=self.tries), *options,
+                                         packed=True)
 
     def variables(self, disk=None) -> dict:
         return kbloader.grub_variables(disk or self.disk, "grubenv")
@@ -170,25 +173,36 @@ def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench, 
 
 
 @platforms
+def test_kernel_that_hangs_in_the_initramfs_is_ended_by_the_watchdog(bench, platform):
+    pairs = Pairs(bench, tries=1, platform=platform, words=WORDS.replace("panic=1", "panic=0"))
+    pair_device.is_left_after_a_hang_in_its_initramfs(pairs)
+
+
+@platforms
 def test_pair_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench, platform):
     pair_device.is_refused_for_its_size(Pairs(bench, platform=platform), "40M")
 
 
-@platforms
-def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_release(bench, platform):
-    """Of the copy and of GRUB's block, from the first write to the commitment."""
-    pairs = Pairs(bench, tries=2, platform=platform, staged=True)
+def leads_to_the_release_wherever_cut(pairs) -> None:
+    """Power is cut in the copy and in GRUB's block, from the first write to the commitment. 2.0 is in the data
+    partition."""
+    bench = pairs.bench
     with pairs.machine() as vm:
-        bench.up(vm, "1.0", "a", SLOW)
+        bench.up(vm, "1.0", "a", pairs.SLOW)
         bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none")
     cuts = CutDisk(pairs.disk, bench.work, "boot-b", "grubenv")
     with pairs.machine(log=cuts.log) as vm:
-        bench.up(vm, "2.0", "b", SLOW)
+        bench.up(vm, "2.0", "b", 2 * pairs.SLOW)
         assert bench.status(vm)["slots"][1]["state"] == "good"
         vm.power_cut()
     entries = cuts.entries()
     last = ((one, entries[one].length) for one in cuts.written()[-CUTS:])
     pair_device.leads_to_the_release_wherever_cut(pairs, cuts, {*cuts.points(), *last}, [])
+
+
+@platforms
+def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_release(bench, platform):
+    leads_to_the_release_wherever_cut(Pairs(bench, tries=2, platform=platform, staged=True))
 
 
 def both_good(bench, **options) -> Pairs:

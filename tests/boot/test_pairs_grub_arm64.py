@@ -69,6 +69,18 @@ def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
     pair_device.is_left_after_a_panic(Pairs(bench, tries=1, panic=0), resets=True)
 
 
+def test_kernel_that_hangs_in_the_initramfs_is_ended_by_the_watchdog(bench):
+    pair_device.is_left_after_a_hang_in_its_initramfs(Pairs(bench, tries=1, panic=0))
+
+
+def test_pair_that_is_larger_than_its_partition_is_refused_before_anything_is_written(bench):
+    pair_device.is_refused_for_its_size(Pairs(bench), "72M")
+
+
+def test_power_cut_at_any_write_leaves_a_pair_that_starts_and_leads_to_the_release(bench):
+    test_pairs_grub.leads_to_the_release_wherever_cut(Pairs(bench, tries=2, staged=True))
+
+
 def both_good(bench) -> Pairs:
     return Pairs(bench, b="2.0", block=kbloader.grub_block(keelboot_default="b"))
 

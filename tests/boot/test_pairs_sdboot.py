@@ -9,7 +9,8 @@ import kbloader
 import pytest
 import uki_device
 from kbdisk import Vfat
-from sdboot_device import LOADER, NEEDS_IT, SIZE, SLOW, Entries, goes_on_after_cuts
+from sdboot_device import (LOADER, NEEDS_IT, SIZE, SLOW, Entries, goes_on_after_cuts, is_refused_by_a_full_esp,
+                           stage_refuses_without_room)
 from uki_device import FILES, GARBAGE, HANDED_OVER
 
 pytestmark = NEEDS_IT
@@ -62,26 +63,7 @@ def test_esp_that_the_system_has_mounted_read_only_stays_so(bench):
 
 
 def test_stage_refuses_a_release_whose_kernel_has_no_room(bench):
-    """The boot could only refuse it. What the slot's old file takes is room."""
-    entries = Entries(bench, size="48M", staged=True)
-    offset, size = kbdisk.partition(entries.disk, "esp")
-    room = size - 2 * entries.image.stat().st_size + (4 << 20)
-    kbdisk.vfat_put(entries.disk, {"litter.bin": bytes(max(room, 0))}, offset)
-    before = kbdisk.read_partition(entries.disk, "esp")
-    with entries.machine() as vm:
-        bench.up(vm, "1.0", "a", SLOW)
-        told = bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none; echo code $?", SLOW)
-        assert re.search(r"slot b: /dev/vda5:/EFI/Linux/keelboot-b.efi: the image takes \d+ KiB, but there is room for "
-                         r"\d+ KiB", told), told
-        assert "code 0" not in told and not bench.status(vm)["staged"]
-        assert bench.ask(vm, "grep vda5 /proc/self/mountinfo; true") == ""
-    assert kbdisk.read_partition(entries.disk, "esp") == before
-    kbloader.esp_delete(entries.disk, "esp", "litter.bin")
-    entries.put("b", bytes(max(room, 0)))
-    with entries.machine() as vm:
-        bench.up(vm, "1.0", "a", SLOW)
-        bench.ask(vm, "keelboot stage /data/2.0.keel --progress=none", SLOW)
-        assert bench.status(vm)["staged"]
+    stage_refuses_without_room(Entries(bench, size="48M", staged=True))
 
 
 def test_three_kernels_in_turn_are_each_that_of_its_release(bench):
@@ -127,6 +109,10 @@ def test_kernel_that_hangs_waits_for_a_reset_and_then_the_old_one_starts(bench):
     uki_device.is_left_after_a_hang(Entries(bench))
 
 
+def test_kernel_that_hangs_in_the_initramfs_is_ended_by_the_watchdog(bench):
+    uki_device.is_left_after_a_hang_in_its_initramfs(Entries(bench))
+
+
 def test_image_whose_kernel_is_none_waits_in_the_firmware_for_a_reset(bench):
     """It has the sections by which the loader lists it. Then neither stub nor loader goes on."""
     entries = Entries(bench)
@@ -162,17 +148,7 @@ def test_kernel_that_a_stick_with_the_same_files_started_is_no_slots(bench, tabl
 
 
 def test_full_esp_is_said_before_anything_is_written(bench):
-    entries = Entries(bench, size="48M")
-    entries.put("a", entries.image)
-    offset, size = kbdisk.partition(entries.disk, "esp")
-    room = size - 2 * entries.image.stat().st_size + (4 << 20)
-    kbdisk.vfat_put(entries.disk, {"litter.bin": bytes(max(room, 0))}, offset)
-    before = kbdisk.read_partition(entries.disk, "esp")
-    with entries.machine(bench.stick(entries.bundle("2.0"))) as vm:
-        text = bench.up(vm, "1.0", "a", SLOW)
-        assert "but there is room for" in text and "fsck.vfat -a" in text
-        assert bench.status(vm)["slots"][1]["state"] == "empty"
-    assert kbdisk.read_partition(entries.disk, "esp") == before
+    is_refused_by_a_full_esp(Entries(bench, size="48M"))
 
 
 def test_power_cut_in_the_copy_leaves_the_other_kernel_and_the_install_goes_on(bench):

@@ -11,13 +11,15 @@ import kbloader
 import kbpe
 import kbuki
 import pytest
+from conftest import CRASHES
 from drives import Drive
 from machine import Machine
 
 WORDS = "gpt panic=1 loglevel=4"
 # More words for a kernel.
 PANICS = "rdinit=/none"
-HANGS = f"{PANICS} panic=0"
+STAYS = "panic=0"
+HANGS = f"{PANICS} {STAYS}"
 HANDED_OVER = "restarting with that"
 GARBAGE = b"no program " * 1000
 INCOMPATIBLE = 6        # the exit of a command
@@ -73,11 +75,12 @@ class UkiDevice:
         """The kernel's, and more words."""
         return f"console={self.board.console} {WORDS} {self.board.words} {more}".rstrip()
 
-    def uki(self, more="") -> Path:
+    def uki(self, more="", *options, name="") -> Path:
+        """more: words for its kernel. options: for mkinitramfs; what they make needs a name."""
         line = self.line(more)
-        name = f"{self.NAME}-{zlib.crc32(line.encode()):x}-{self.tries}"
+        name = f"{self.NAME}{name}-{zlib.crc32(line.encode()):x}-{self.tries}"
         return self.bench.conf_initramfs(name, self.conf(), "--uki", self.bench.device.kernel.bzimage, "--cmdline",
-                                         line, "--stub", self.uefi.stub, *self.OPTIONS)
+                                         line, "--stub", self.uefi.stub, *self.OPTIONS, *options)
 
     def boot_image(self, version, data: bytes) -> Path:
         """The bundle's image `boot`. A bundle is kept by the names of its files."""
@@ -142,13 +145,13 @@ class UkiDevice:
         vm.send("reboot -f")
         vm.wait_reset()
 
-    def rejected(self, vm) -> None:
-        """The release in slot b is left, and the old one runs."""
+    def rejected(self, vm, why="its kernel did not come up") -> None:
+        """The release in slot b is left, and the old one runs, and says why."""
         text = self.bench.up(vm, "1.0", "a", 2 * self.SLOW)
-        assert "slot b is rejected: its kernel did not come up" in text
+        assert f"slot b is rejected: {why}" in text
         assert self.pair(vm) == "a" and self.words(vm) == "default=a once=-"
         slot = self.bench.status(vm)["slots"][1]
-        assert slot["state"] == "bad" and slot["reason"] == "its kernel did not come up"
+        assert slot["state"] == "bad" and slot["reason"] == why
 
     def commit(self):
         """The release 2.0, in slot b, becomes good; 1.0 in slot a is good as well."""
@@ -225,6 +228,17 @@ def is_left_after_a_hang(device) -> None:
         vm.reset()
         device.rejected(vm)
         assert device.WATCHDOG in device.doctor(vm, "watchdog")["watchdog-early"]
+
+
+def is_left_after_a_hang_in_its_initramfs(device) -> None:
+    """Its kernel crashes once its init has armed the watchdog of the hardware, and stays there."""
+    bench = device.bench
+    crashes = device.uki(STAYS, *bench.hooks(post_mount=CRASHES), name="-crashes")
+    with device.machine(bench.stick(device.bundle("2.0", crashes))) as vm:
+        vm.expect(HANDED_OVER, device.SLOW)
+        vm.expect("sysrq triggered crash", device.SLOW)
+        device.rejected(vm, "crashed or hung")
+        assert bench.causes(vm) == ["guest", "watchdog"]
 
 
 def is_left_without_its_initramfs(device) -> None:
