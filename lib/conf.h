@@ -395,7 +395,6 @@ bool conf_loader_has_partition(const struct conf *c);
 /* Where the loader's environment is: of GRUB, tryboot and barebox a conf_spec, of U-Boot the path
  * of fw_env.config(5), which has a default; else "". */
 const char *conf_loader_environment(const struct conf *c);
-/* The path of fw_env.config(5), for loader_counter; and whether system.conf says that it is there.
- */
+/* The path of fw_env.config(5), for loader_counter; and whether system.conf names that. */
 const char *conf_loader_counter(const struct conf *c);
 bool conf_loader_has_counter(const struct conf *c);
