@@ -168,6 +168,17 @@ static void make_offer(struct offer *o, const struct channel_release *r)
 	snprintf(o->release, sizeof(o->release), "%s", r->release);
 }
 
+/* A release is tried by this file, and on record: what failed by an earlier one counts no more, or
+ * its next failure would not be noted. */
+static void forget_failed(struct contact *c, const struct channel *channel)
+{
+	if (c->dry_run || c->unsaved || c->feed.failed >= channel->sequence ||
+	    c->feed.failed_releases[0] == '\0')
+		return;
+	c->feed.failed_releases[0] = '\0';
+	feed_save(c);
+}
+
 /* By this file: a later one tries it again. */
 static void note_failed(struct contact *c, const struct channel *channel, const char *release)
 {
@@ -181,16 +192,6 @@ static void note_failed(struct contact *c, const struct channel *channel, const 
 	if (len + FEED_ID_LEN + 1 < sizeof(f->failed_releases))
 		snprintf(f->failed_releases + len, sizeof(f->failed_releases) - len, "%.*s ",
 			 FEED_ID_LEN, release);
-	feed_save(c);
-}
-
-/* A release is tried by this file: what failed by an earlier one counts no more, or its next
- * failure would not be noted. */
-static void forget_failed(struct contact *c, const struct channel *channel)
-{
-	if (c->dry_run || c->feed.failed >= channel->sequence || c->feed.failed_releases[0] == '\0')
-		return;
-	c->feed.failed_releases[0] = '\0';
 	feed_save(c);
 }
 
@@ -219,10 +220,11 @@ static void take_release(struct contact *c, const struct channel *channel,
 		action_begin(&c->a, "");
 	if (!take_wants(c, o.id, ""))
 		return;
-	forget_failed(c, channel);
 	take_offer(c, &o);
 	if (c->a.phase == ACTION_FAILED)
 		note_failed(c, channel, r->release);
+	else
+		forget_failed(c, channel);
 }
 
 static bool add_from_file(struct contact *c, struct pick *p)
@@ -275,6 +277,9 @@ static const char *find_failed(struct contact *c, const struct channel *channel)
 {
 	const struct channel_release *r = find_under_way(&c->a, channel);
 
+	/* Cut before that, in the contact that began it. */
+	if (r != NULL && c->a.phase != ACTION_FAILED)
+		forget_failed(c, channel);
 	if (r != NULL && is_action_of(&c->a, r) && c->a.phase == ACTION_FAILED &&
 	    strstr(c->feed.failed_releases, c->a.id) == NULL)
 		note_failed(c, channel, r->release);

@@ -6,6 +6,7 @@
 #include "cli/state/boot_json.h"
 #include "cli/state/mark.h"
 #include "cli/stage/stage_files.h"
+#include "lib/util.h"
 #include "selector/plan.h"
 #include "selector/refused.h"
 #include "update/wire/keyring_survey.h"
@@ -92,6 +93,7 @@ static bool take_staged_version(void *ctx, const struct history_event *e)
 static void collect_staged(struct status *st)
 {
 	const struct state_staged *staged = &st->d->state.staged;
+	KB_CLEANUP_FD int fd = -1;
 
 	if (staged->source != STATE_SRC_DATA)
 		return;
@@ -101,7 +103,7 @@ static void collect_staged(struct status *st)
 	/* The id says which release it is; its version is only for people. */
 	if (store_history_read(&st->d->store, 0, take_staged_version, st) != KB_OK)
 		st->staged_version[0] = '\0';
-	st->have_staged_file = stage_files_exists(&st->d->conf, st->staged_path);
+	st->have_staged_file = stage_files_open(&st->d->conf, st->staged_path, &fd) != KB_ENOENT;
 	status_part_collect(st);
 	if (!st->have_staged_file)
 		status_warn(

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "selector/loader/loader_top.h"
 
+#include "lib/os.h"
 #include "lib/os_file.h"
 #include "lib/util.h"
 #include "selector/loader/loader_why.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#define BUSY_TRIES   20
+#define BUSY_STEP_MS 200
 
 enum kb_err loader_top_said(struct loader *l, const char *dev, enum kb_err err, const char *what)
 {
@@ -21,6 +25,7 @@ void loader_top_close(struct loader_top *top)
 		return;
 	os_lend_give_back(&top->lend);
 	os_lend_end(&top->lend);
+	top->lend.sock = -1;
 }
 
 static enum kb_err borrow(struct loader_top *to, const char *path, bool write)
@@ -49,8 +54,14 @@ enum kb_err loader_top_open(struct loader *l, const char *dev, bool write, struc
 	if (os_file_folder(path, &top->dir) == KB_OK)
 		return KB_OK;
 	err = borrow(top, path, write);
+	/* Another Keelboot may read it for a moment, as `doctor` does. */
+	for (unsigned i = 0; err == KB_EBUSY && write && i < BUSY_TRIES; i++) {
+		loader_top_close(top);
+		os_sleep_ms(BUSY_STEP_MS);
+		err = borrow(top, path, write);
+	}
 	/* Not KB_EBUSY: whoever awaits a lock would wait until a person comes. */
-	if (err == KB_EBUSY)
+	if (err == KB_EBUSY && write)
 		return loader_why(
 			l, KB_EMOUNT,
 			"%s: the system has it mounted read-only: unmount it, or remount it rw",

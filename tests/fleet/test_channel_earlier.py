@@ -161,7 +161,9 @@ def test_the_newer_one_takes_its_place_at_the_next_contact(told, unstaged):
 
 def test_a_boot_that_installs_it_meanwhile_is_awaited(told, site, unstaged):
     told.reboot()
+    staged = told.record["before"]
     assert "waits until 2.0 in slot b has ended its trial" in told.once()
+    assert staged and told.record["own"] == staged
     told.good()
     told.once(code=REBOOT)
     assert told.dev.json("status")["staged"]["version"] == "3.0"

@@ -59,6 +59,16 @@ int fsync(int fd)
 
 /* In front of the lender: a partition without a folder of its own is that of another one. */
 static const char *lent;
+static unsigned busy, steps; /* how often it is busy; and was awaited */
+
+/* In front of the C library's. */
+int nanosleep(const struct timespec *ts, struct timespec *rest)
+{
+	(void)rest;
+	assert_true(ts->tv_sec == 0 && ts->tv_nsec <= 200000000);
+	steps++;
+	return 0;
+}
 
 enum kb_err os_lend_begin(struct os_lend *lend, const struct os_lend_list *list)
 {
@@ -73,8 +83,12 @@ enum kb_err os_lend_ask(struct os_lend *lend, const char *dev, bool write, int *
 	(void)dev;
 	if (lent == NULL)
 		return KB_EMOUNT;
-	*dir = write ? -1 : open(folder_at(lent), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return write ? KB_EBUSY : KB_OK;
+	if (write && busy > 0) {
+		busy--;
+		return KB_EBUSY;
+	}
+	*dir = open(folder_at(lent), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return KB_OK;
 }
 
 void os_lend_give_back(struct os_lend *lend)
@@ -290,8 +304,22 @@ TEST(partition_that_the_system_has_mounted_read_only_is_no_lock)
 	folder_run("mv b elsewhere");
 	lent = "elsewhere";
 	reads(0, STATE_NONE);
+	busy = 1000;
+	steps = 0;
 	FAILS(loader_set_preset(&l, 1), KB_EMOUNT);
 	assert_non_null(strstr(l.why, "/b: the system has it mounted read-only: unmount it"));
+	assert_int_equal(steps, 20);
+}
+
+TEST(partition_that_another_program_reads_for_a_moment_is_awaited)
+{
+	folder_run("mv b elsewhere");
+	lent = "elsewhere";
+	busy = 3;
+	steps = 0;
+	OK(loader_set_preset(&l, 1));
+	EQUAL((steps, 3), (busy, 0));
+	reads(1, STATE_NONE);
 }
 
 TEST(damaged_environments_are_refused_before_a_write)
