@@ -19,7 +19,7 @@ ENDS_1 = set("""
     open openat close read pread write pwrite lseek fallocate fsync posix_fadvise sync
     lgetxattr lsetxattr lchown chmod
     stat lstat fstat fstatfs statvfs readlink mkdir rename unlink unlinkat fcntl flock ioctl isatty dup2 dup3 pipe2 poll
-    mount umount2 chroot chdir unshare fork execve waitpid kill getpid getppid setsid prctl setrlimit _exit reboot
+    mount umount2 chroot chdir uname unshare fork execve waitpid kill getpid getppid setsid prctl setrlimit _exit reboot
     sched_getaffinity sched_cpucount
     syscall sigemptyset sigfillset sigprocmask clock_gettime nanosleep socket bind setsockopt recvmsg
 """.split())
