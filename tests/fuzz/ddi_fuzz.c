@@ -83,6 +83,22 @@ static void check_server(struct action *a)
 	FUZZ_CHECK(action_bind(a, 2) && a->id[0] == '\0' && a->phase == ACTION_NONE);
 }
 
+/* What was staged counts again where what was to replace it is not here. */
+static void check_own(struct action *a)
+{
+	struct action_staged was = a->own;
+	bool replaced = was.release[0] != '\0' && strcmp(was.release, a->release) != 0;
+
+	memset(&a->before, 0, sizeof(a->before));
+	action_own(a, was.release, 7);
+	FUZZ_CHECK(strcmp(a->own.release, a->release) == 0 && a->own.half == 7);
+	FUZZ_CHECK(action_settle(a, false, true) == replaced);
+	FUZZ_CHECK(strcmp(a->own.release, was.release) == 0 || !replaced);
+	FUZZ_CHECK(!action_settle(a, false, true));
+	action_own(a, "", 7);
+	FUZZ_CHECK(strcmp(a->own.release, a->release) == 0 && a->own.half == 7);
+}
+
 /* What is read is written and read again as the same. */
 static void try_record(const char *text, size_t len)
 {
@@ -102,8 +118,7 @@ static void try_record(const char *text, size_t len)
 	action_note(&a, ACTION_NEWS_BOOTS);
 	action_told(&a);
 	FUZZ_CHECK(!action_owes(&a));
-	action_own(&a, "", 7);
-	FUZZ_CHECK(strcmp(a.own.release, a.release) == 0 && a.own.half == 7);
+	check_own(&a);
 	action_begin(&a, "1");
 	FUZZ_CHECK(a.phase == ACTION_SEEN && action_owes(&a) && !action_is_closed(&a));
 	check_server(&a);
