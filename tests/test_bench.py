@@ -503,9 +503,10 @@ def test_a_figure_that_nobody_measured_or_wants_is_no_success():
 
 
 def test_system_calls_of_all_processes_are_counted(tmp_path):
-    """getppid does nothing else: each more is one call more, whoever makes it."""
+    """getppid does nothing else: each more is one call more, whoever makes it. What renames a file is counted, too."""
     counter, asks, said = tmp_path / "calls", tmp_path / "asks", tmp_path / "said"
     (tmp_path / "asks.c").write_text("""
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -514,6 +515,8 @@ int main(int argc, char **argv)
 	if (fork() == 0) {
 		for (int i = 0; i < atoi(argv[1]); i++)
 			getppid();
+		for (int i = 0; i < atoi(argv[2]); i++)
+			rename("/nonesuch", "/nowhere");
 		_exit(0);
 	}
 	wait(NULL);
@@ -523,10 +526,12 @@ int main(int argc, char **argv)
     for source, out in ((TOP / "tests/bench/calls.c", counter), (tmp_path / "asks.c", asks)):
         subprocess.run(["gcc", "-O2", "-Wall", "-o", out, source], check=True)
     counts = []
-    for more in (0, 100):
-        assert subprocess.run([counter, said, asks, str(more)], check=False).returncode == 2     # as the command ended
-        counts.append(int(said.read_text()))
-    assert counts[1] - counts[0] == 100
+    for more, renames in ((0, 0), (100, 0), (100, 7)):
+        done = subprocess.run([counter, said, asks, str(more), str(renames)], check=False)
+        assert done.returncode == 3     # as the command ended
+        counts.append([int(word) for word in said.read_text().split()])
+    calls, renamed = zip(*counts)
+    assert (calls[1] - calls[0], calls[2] - calls[1]) == (100, 7) and renamed == (0, 0, 7)
 
 
 def test_a_figure_that_is_new_needs_one_that_is_wanted():

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs a command and prints to the file that is named how many system calls it made, in all of its
- * processes: calls FILE COMMAND [ARGUMENT…]. Exits as the command does.
+ * processes, and how many of them renamed a file: calls FILE COMMAND [ARGUMENT…]. Exits as the
+ * command does.
  */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,12 +19,17 @@
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | \
 	 PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
 
-static int enters(pid_t pid)
+static unsigned long calls, renames;
+
+static void count(pid_t pid)
 {
 	struct ptrace_syscall_info info;
 
-	return ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) > 0 &&
-	       info.op == PTRACE_SYSCALL_INFO_ENTRY;
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0 ||
+	    info.op != PTRACE_SYSCALL_INFO_ENTRY)
+		return;
+	calls++;
+	renames += info.entry.nr == SYS_rename;
 }
 
 /* The signal of a stop that the process is to get: none of those that only trace it. */
@@ -35,7 +42,6 @@ static int passed_on(int status)
 
 int main(int argc, char **argv)
 {
-	unsigned long count = 0;
 	int status, result = 1;
 	FILE *out;
 	pid_t first, pid;
@@ -57,9 +63,10 @@ int main(int argc, char **argv)
 			result = WEXITSTATUS(status);
 		if (!WIFSTOPPED(status))
 			continue;
-		count += WSTOPSIG(status) == (SIGTRAP | 0x80) && enters(pid);
+		if (WSTOPSIG(status) == (SIGTRAP | 0x80))
+			count(pid);
 		ptrace(PTRACE_SYSCALL, pid, 0, passed_on(status));
 	}
-	fprintf(out, "%lu\n", count);
+	fprintf(out, "%lu %lu\n", calls, renames);
 	return fclose(out) == 0 ? result : 2;
 }
