@@ -193,6 +193,50 @@ echo "[  SKIPPED ] as_root"
     assert (result.passed, result.failed, result.skipped) == (0, 0, ["some_test: as_root"])
 
 
+def test_what_failed_is_named_again_at_the_end(runner, tmp_path, monkeypatch, capsys):
+    """CI shows the end only: "23 passed, 1 failed", and nobody knew which one."""
+    def script(name, text):
+        (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'END'\n{text}END\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+        return tmp_path / name
+
+    programs = [script("some_test", "[  FAILED  ] 1 test(s), listed below:\n[  FAILED  ] reads_it\n"),
+                script("other_test", "Segmentation fault\n")]
+    figures = script("figures", "much\nworse: calls: 7, where 3 is wanted\nfigures: 23 passed, 1 failed\n")
+
+    def host(result, options):
+        case = '<testcase classname="tests.test_x" name="test_a"><failure/></testcase>'
+        monkeypatch.setattr(runner, "PYTEST", [
+            "sh", "-c", f"echo '<testsuite>{case}</testsuite>' >{tmp_path}/build/report/host.xml", "sh"])
+        runner.pytest(result, "tests", 1, options)
+    monkeypatch.setattr(runner, "TOP", tmp_path)
+    monkeypatch.setattr(runner, "SUITES", {
+        "unit": lambda r, o: runner.cmocka(r, programs), "bench-quick": lambda r, o: runner.counting(r, figures),
+        "host": host})
+    monkeypatch.setattr(sys, "argv", ["run", "unit", "bench-quick", "host"])
+    assert runner.main() == runner.FAILED
+    assert capsys.readouterr().out.partition("\nFailed:\n")[2].splitlines() == [
+        "  some_test: reads_it", "  other_test: exit 1", "  bench-quick: much",
+        "  bench-quick: worse: calls: 7, where 3 is wanted", "  bench-quick: figures: 23 passed, 1 failed",
+        "  tests.test_x.test_a", "Skipped: nothing", "23 passed, 4 failed"]
+
+
+def test_a_part_of_which_the_options_choose_nothing_did_not_fail(runner, tmp_path, monkeypatch):
+    """`tests/run loaders -- -k arm64` failed by its other part."""
+    (tmp_path / "build/report").mkdir(parents=True)
+    monkeypatch.setattr(runner, "TOP", tmp_path)
+    report = tmp_path / "build/report/host.xml"
+    monkeypatch.setattr(runner, "write_rows", lambda *_, **__: 0)
+    for status, suite, options, failed in ((5, "loaders", ["-k", "x"], 0), (5, "loaders", [], 2),
+                                           (2, "loaders", ["-k", "x"], 2), (5, "host", [], 1), (5, "host", ["-x"], 1)):
+        files = " ".join(f"{report.with_name(suite)}{part}.xml" for part in ("", "-arm64"))
+        monkeypatch.setattr(runner, "PYTEST", [
+            "sh", "-c", f"echo '<testsuite/>' | tee {files} >/dev/null; exit {status}", "sh"])
+        result = runner.Result(suite)
+        runner.SUITES[suite](result, options)
+        assert (result.passed, result.failed, len(result.broken)) == (0, failed, failed)
+
+
 def test_the_report_has_what_was_skipped_and_fails_for_it(runner, tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "TOP", tmp_path)
     report = tmp_path / "build/report"
@@ -246,7 +290,7 @@ def servers_report(runner, monkeypatch, tmp_path, skips):
         end = f"<skipped message='no {server} here'/>" if server in skips else ""
         return f'<testcase classname="f.test_fleet_x" name="{name}[{parameters}]" time="1">{end}</testcase>'
 
-    def pytest_run(result, first, jobs, options):
+    def pytest_run(result, first, jobs, options, may_be_none):
         machines = result.name.endswith("machines")
         (tmp_path / f"build/report/{result.name}.xml").write_text("<testsuite>" + (
             case("hawkbit", "test_five", "") if machines else case("own", "test_a", "own") +
