@@ -94,6 +94,23 @@ def test_a_store_that_is_damaged_is_said_and_the_verdict_stands(trial):
     assert trial.get()["keelboot_default"] == "b"
 
 
+def test_a_store_that_is_not_the_loaders_is_said_and_the_verdict_stands(trial):
+    """It wrote there, and said that the loader starts this kernel from now on."""
+    trial.runs("b other-store")
+    before = trial.get()
+    done = trial.dev("mark", "good", code=FAILURE)
+    assert f"boot loader: it counted this start in another store than grub {trial.block}" in done.stderr
+    assert "The boot loader starts" not in done.stdout and trial.get() == before
+    assert trial.dev.slot("b")["state"] == "good"
+
+
+def test_behind_a_kexec_nothing_is_amiss_where_nothing_is_to_be_written(trial):
+    """Its command line says that the loader counted a start, which was answered before."""
+    trial.dev("mark", "good")
+    trial.runs("b other-store")
+    assert trial.dev("mark", "good", code=None).stderr == ""
+
+
 def test_marking_bad_asks_the_loader_nothing(trial):
     trial.block.write_bytes(b"\xff" * PARTITION)
     trial.dev("mark", "bad", code=None)

@@ -44,7 +44,8 @@ enum kb_err device_loader_read(const struct device *d, const char *root,
 			       struct device_loader_is *is) KB_MUST_CHECK;
 
 /* The booted slot proved itself, and so did its pair, if that is the one that runs: the loader
- * starts it from now on. *changed: it did not before. */
+ * starts it from now on. *changed: it did not before. KB_ENODEV, reported: nobody knows whose
+ * kernel runs, or the loader has another store. */
 enum kb_err device_loader_confirm(const struct device *d, bool *changed) KB_MUST_CHECK;
 
 /* This start is fine: the counter that system.conf names is 0 again. *changed: it was not. */

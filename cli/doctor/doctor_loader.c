@@ -84,6 +84,9 @@ static void check_preset(struct doctor *doc)
 			"keelboot status says why the initramfs could not answer it; keelboot mark good answers for this start",
 			"the boot loader counts starts, and this one was not answered: after some, it starts another kernel");
 	doctor_once(doc, is.once);
+	/* What it starts by default stands elsewhere: check_count(). */
+	if (strcmp(doc->d->pair_word, PAIR_OTHER_STORE) == 0)
+		return;
 	if (is.preset == STATE_NONE)
 		doctor_report(doc, DOCTOR_ERROR, "loader-preset", "run keelboot mark good",
 			      "the boot loader has no pair to fall back to");
