@@ -94,7 +94,7 @@ static void add_slots(struct attributes *t, const struct facts *f, const struct 
 	}
 }
 
-static uint64_t hash_of(const struct attributes *t)
+static uint32_t hash_of(const struct attributes *t)
 {
 	uint64_t h = BYTES_HASH_START;
 
@@ -102,7 +102,7 @@ static uint64_t hash_of(const struct attributes *t)
 		h = bytes_hash(h, t->name[i], strlen(t->name[i]) + 1);
 		h = bytes_hash(h, t->value[i], strlen(t->value[i]) + 1);
 	}
-	return (h & INT64_MAX) | 1;
+	return (uint32_t)(h ^ h >> 32) | 1;
 }
 
 /* They change with boots, or have figures: no news of their own. */
@@ -121,12 +121,14 @@ void attributes_collect(struct attributes *t, const struct facts *f, const struc
 {
 	static const struct facts_slot none = { .name = "" };
 	const struct facts_slot *s = facts_booted(f);
+	uint64_t release;
 
 	s = s != NULL ? s : &none;
 	t->n = 0;
 	add(t, conf, PREFIX "version", s->version);
 	add_number(t, conf, PREFIX "sequence", s->sequence);
 	add(t, conf, PREFIX "slot", f->booted);
+	release = hash_of(t) & INT32_MAX;
 	add(t, conf, PREFIX "state", s->state);
 	add(t, conf, PREFIX "compatible", f->compatible);
 	add(t, conf, PREFIX "reason", f->boot_reason);
@@ -138,11 +140,17 @@ void attributes_collect(struct attributes *t, const struct facts *f, const struc
 	add(t, conf, PREFIX "reset", f->reset);
 	add_machine(t, conf);
 	add_slots(t, f, conf);
-	t->hash = hash_of(t);
+	t->hash = release << 32 | hash_of(t);
 	add_counts(t, f, conf, s, boots);
 }
 
 /* ---------------------------------------------------------------- how often */
+
+bool attributes_wait(uint64_t hash, uint64_t known, const char *boot)
+{
+	return known != 0 && known >> 32 == hash >> 32 &&
+	       (bytes_hash(BYTES_HASH_START, boot, strlen(boot)) >> 32 & 1) == 0;
+}
 
 /* Each one that was sent is an hour's worth. What is further ahead than all of them, a clock that
  * was wrong has noted. */

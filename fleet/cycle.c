@@ -169,9 +169,10 @@ enum kb_err cycle_run(struct contact *c)
 		refusal_note(c);
 		untold_note(c);
 	}
+	/* Who is to wait comes again at another start, whose time is noted. */
+	c->goes_on = c->goes_on && c->retry_after_s == 0;
 	if (known && c->by_timer && !c->goes_on)
 		due_note(c);
-	c->goes_on = c->goes_on && c->retry_after_s == 0;
 	c->reboot = reboot_ask(c);
 	keep_count(c);
 	outcome_note(c);

@@ -13,10 +13,10 @@
 #define RECORD	   "refused.json"
 #define RECORD_MAX 1024u
 
-/* Whoever has no such file was not refused. */
+/* Whoever has no such file was not refused, and what cannot be shown is none. */
 static json_object *read_refused(const struct contact *c, uint64_t *status)
 {
-	char text[RECORD_MAX + 1];
+	char text[RECORD_MAX + 1], why_refused[CLIENT_TROUBLE_MAX + 1];
 	json_object *o = NULL;
 	const char *why;
 	size_t len;
@@ -26,6 +26,8 @@ static json_object *read_refused(const struct contact *c, uint64_t *status)
 	    len <= RECORD_MAX)
 		o = strict_parse(text, len, &why);
 	(void)!strict_number(o, "status", status, 999);
+	if (strict_text(o, "why", why_refused, sizeof(why_refused)) != KB_OK)
+		*status = 0;
 	return o;
 }
 
@@ -51,12 +53,10 @@ void refusal_note(const struct contact *c)
 
 json_object *refusal_load(const struct contact *c)
 {
-	char why[CLIENT_TROUBLE_MAX + 1];
 	uint64_t status;
 	json_object *o = read_refused(c, &status);
 
-	/* What cannot be shown is none. */
-	if (status > 0 && strict_text(o, "why", why, sizeof(why)) == KB_OK)
+	if (status > 0)
 		return o;
 	json_object_put(o);
 	return NULL;

@@ -49,6 +49,14 @@ static void say_release(const struct action *a, struct ddi_feedback *f)
 			a->sequence);
 }
 
+/* A line that costs more than it should is worth a word where all devices are seen. */
+static void say_whole(const struct action *a, struct ddi_feedback *f)
+{
+	if (a->parts == ACTION_NO_PARTS && a->durable == a->size)
+		ddi_say(f, "all of %s was fetched, since %s", a->name,
+			a->anew > 1 ? "a slot has changed twice" : "its parts cannot be had");
+}
+
 void tell_describe(struct contact *c, struct ddi_feedback *f)
 {
 	const struct action *a = &c->a;
@@ -66,9 +74,11 @@ void tell_describe(struct contact *c, struct ddi_feedback *f)
 		if (a->only_download > 0)
 			f->execution = "downloaded";
 		ddi_say(f, "%s", a->why);
+		say_whole(a, f);
 		break;
 	case ACTION_STAGED:
 		say_release(a, f);
+		say_whole(a, f);
 		if (c->conf->fleet_reboot) {
 			permit_describe(permit, sizeof(permit), c->conf);
 			ddi_say(f, "%s", permit);
@@ -244,6 +254,10 @@ static void tell_attributes(struct contact *c, bool asked)
 	if (t.n == 0)
 		return;
 	changed = t.hash != c->a.attributes;
+	/* A contact that failed may leave this the first one. */
+	if (!asked && c->uncounted && !c->failed &&
+	    attributes_wait(t.hash, c->a.attributes, c->a.device_boot))
+		return;
 	/* What it has, or refused, it may ask for in each contact. */
 	bounded = !asked || !changed;
 	if ((!asked && !changed) || (bounded && !attributes_may_go(c->a.attributes_due, now)))

@@ -2,6 +2,7 @@
 /* The parts of keelboot-fleet that decide without a server: answers, the record, verdicts, waiting
  * times, addresses. */
 #include "fleet/action.h"
+#include "fleet/attributes.h"
 #include "lib/bytes.h"
 #include "lib/daily.h"
 #include "fleet/ddi.h"
@@ -866,6 +867,44 @@ TEST(a_region_that_gets_its_power_back_does_not_ask_thrice_as_often_as_it_does)
 		assert_in_range(power[i], 0, 100);
 		assert_in_range(away[i], 0, 100);
 	}
+}
+
+#define RELEASE	      (UINT64_C(7) << 32)
+#define OTHER_RELEASE (UINT64_C(8) << 32)
+
+TEST(nor_by_its_requests_where_each_device_says_that_it_was_reset)
+{
+	static unsigned requests[1200];
+
+	for (unsigned device = 0; device < 10000; device++) {
+		struct polling p = { .sleep_s = 300, .first = true, .n = 10000 };
+		unsigned first, second;
+		char boot[40];
+
+		snprintf(boot, sizeof(boot), "b0075e3a-%04x-4b3c-9d1e-%012x", device, device * 17);
+		p.seed = bytes_hash(BYTES_HASH_START, &device, sizeof(device));
+		first = polling_first(&p);
+		second = first + play_wait(&p);
+		requests[first]++;
+		requests[second]++;
+		requests[attributes_wait(RELEASE | 1, RELEASE | 3, boot) ? second : first]++;
+	}
+	for (int i = 0; i < 1200; i++)
+		assert_in_range(requests[i], 0, 100);
+}
+
+TEST(a_device_that_asks_once_in_a_boot_says_what_changed_all_the_same)
+{
+	char boot[ACTION_BOOT_LEN + 1];
+	unsigned waits = 0;
+
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(boot, sizeof(boot), "b0075e3a-%04x-4b3c-9d1e-8c2f64a1e07d", i);
+		waits += attributes_wait(RELEASE | 1, RELEASE | 3, boot) ? 1 : 0;
+		assert_false(attributes_wait(RELEASE | 1, 0, boot));
+		assert_false(attributes_wait(OTHER_RELEASE | 1, RELEASE | 1, boot));
+	}
+	assert_in_range(waits, 120, 180);
 }
 
 TEST(nor_does_one_whose_server_wants_an_hour)

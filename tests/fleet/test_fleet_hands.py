@@ -182,7 +182,8 @@ def test_what_a_person_did_while_the_server_was_away_is_told_then(known, server,
 
 
 def test_a_verdict_by_hand_is_told(known, server, bundle):
-    """Also of a slot that does not run."""
+    """Also of a slot that does not run, where nothing else is news."""
+    known.configure(omit="warnings")
     known.by_stick(bundle)
     known.dev.boot("a", version="1.0")
     known.once()

@@ -8,6 +8,7 @@ from cli_device import FAILURE, KIB, REBOOT, TOP, add_event
 from ddi_server import send_file
 from parts_box import CHUNKS, fill, index_of, is_installed
 
+WHOLE = "all of acme-2.0.keel was fetched, since its parts cannot be had"
 DROPPED = re.search(r'DROPPED "(.*)"', (TOP / "update/wire/partial_form.h").read_text())[1]
 
 
@@ -42,10 +43,17 @@ def test_one_connection_for_all_ranges(box, server, release):
 
 def test_a_server_without_ranges_gives_the_whole_bundle_and_that_is_said(box, server, release):
     server.on["artifact"] = lambda handler: handler.reply(200, release.read_bytes(), {"ETag": "x"})
-    server.assign(release)
+    action = server.assign(release)
     said = box.once(code=REBOOT)
     assert "all of acme-2.0.keel is fetched, since the server sends no parts of it" in said
-    assert box.staged
+    assert box.staged and WHOLE in action.messages
+
+
+def test_where_parts_come_no_such_thing_is_reported(box, server, release):
+    fill(box.dev.slots["a"], release, range(20))
+    action = server.assign(release)
+    box.once(code=REBOOT)
+    assert box.staged and action.messages and WHOLE not in action.messages
 
 
 def test_or_none_where_that_is_forbidden(box, server, release):

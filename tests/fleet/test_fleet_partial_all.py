@@ -138,6 +138,7 @@ def test_after_a_second_change_of_a_slot_the_whole_bundle_is_fetched_and_that_is
     before = server.sent
     assert "all bytes of acme-2.0.keel are fetched anew, since a slot has changed again" in box.once(code=REBOOT)
     assert not is_partial(box) and server.sent - before == release.stat().st_size
+    assert "all of acme-2.0.keel was fetched, since a slot has changed twice" in action.messages
     box.reboot()
     assert is_installed(box, release) and "closed/failure" not in action.told
 

@@ -153,3 +153,12 @@ def test_a_server_of_its_own_time_is_not_needed_for_that(ready, tmp_path):
         refuse(server)
         fleet.once(code=FAILURE)
         assert "Contacts are refused since 20" in fleet("status")
+
+
+@pytest.mark.parametrize("why", [{}, {"why": "a line\n"}, {"why": "x" * 900}])
+def test_a_refusal_whose_record_cannot_be_shown_is_noted_anew(fleet, server, why):
+    fleet.once()
+    (fleet.folder / "refused.json").write_text(json.dumps({"status": 429, "since": 1, **why}))
+    refuse(server)
+    fleet.once(code=FAILURE)
+    assert "Contacts are refused since" in fleet("status")

@@ -63,6 +63,87 @@ def boots_again(fleet):
     fleet.change(device_boot="an earlier boot")
 
 
+BOOT = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static char boot[64];
+/* Before rights are given up. */
+__attribute__((constructor)) static void begin(void)
+{
+	snprintf(boot, sizeof(boot), "%s\\n", getenv("BOOT"));
+}
+FILE *fopen(const char *path, const char *mode)
+{
+	FILE *(*there)(const char *, const char *) = (FILE *(*)(const char *, const char *))dlsym(RTLD_NEXT, "fopen");
+	if (strcmp(path, "/proc/sys/kernel/random/boot_id") == 0)
+		return fmemopen(boot, strlen(boot), "r");
+	return there(path, mode);
+}
+FILE *fopen64(const char *path, const char *mode)
+{
+	return fopen(path, mode);
+}
+"""
+
+
+@pytest.fixture(name="starts")
+def make_starts(fleet, server, tmp_path):
+    """A start with the boot's id of this number, and how many messages with attributes its first contact has sent."""
+    (tmp_path / "boot.c").write_text(BOOT)
+    call("cc", "-shared", "-fPIC", "-o", tmp_path / "boot.so", tmp_path / "boot.c")
+    fleet.more = {"LD_PRELOAD": str(tmp_path / "boot.so")}
+
+    def start(number, slot="a", code=OK, **facts):
+        fleet.more["BOOT"] = f"b0075e3a-{number:04}-4b3c-9d1e-8c2f64a1e07d"
+        fleet.dev.boot(slot, **{"version": "1.0", **facts})
+        before = len(server.requests("attributes"))
+        if (fleet.folder / "action.json").exists():
+            fleet.change(attributes_due=0)
+        fleet.once(code=code)
+        return len(server.requests("attributes")) - before
+    return start
+
+
+def late_ones(server, starts):
+    """Numbers of boots that send a change in their second contact."""
+    assert starts(0, cause="guest") == 1
+    return [number for number in range(1, 31) if starts(number, cause=f"reset {number}") == 0]
+
+
+def test_what_changed_in_a_restart_is_sent_in_the_second_contact_of_every_other_boot(fleet, server, starts):
+    """Where a region gets its power back, each has another reset to say, and all of them come."""
+    late = late_ones(server, starts)
+    assert 8 <= len(late) <= 22
+    for number in late:
+        assert starts(number, cause=f"again {number}") == 0
+        fleet.once()
+        assert server.attributes["keelboot.reset"] == f"again {number}"
+        # What the server asks for, it gets.
+        server.wants_attributes = True
+        assert starts(number + 100, cause="asked") == 1 and server.attributes["keelboot.reset"] == "asked"
+
+
+def test_another_release_is_news_at_once(fleet, server, starts, bundle):
+    """As by a stick: no action is open."""
+    late = late_ones(server, starts)
+    fleet.dev("install", bundle)
+    fleet.start("b")
+    assert starts(late[0], slot="b", status="trial") == 1
+    assert server.attributes["keelboot.slot"] == "b" and server.attributes["keelboot.version"] == "2.0"
+
+
+def test_a_contact_that_fails_puts_no_change_off(fleet, server, starts, bundle):
+    """It may be the first one again and again."""
+    late = late_ones(server, starts)
+    server.assign(bundle)
+    server.on["deployment"] = answers(503)
+    for number in late[:3]:
+        assert starts(number, code=FAILURE, cause=f"failing {number}") == 1
+
+
 def test_boots_are_counted_and_are_no_message(fleet, server):
     fleet.once()
     fleet.once()

@@ -241,6 +241,19 @@ def test_a_timer_waits_as_long_as_the_server_asks(fleet, server):
     assert len(server.requests("poll")) == 3
 
 
+def test_it_does_so_behind_a_download_that_comes_slowly(hasty, server, bundle):
+    """It was asked again at the next start of the timer."""
+    server.assign(bundle)
+    server.on["feedback"] = [answers(429, {"Retry-After": "3600"})]
+    server.on["artifact"] = hasty.time.slowly(bundle.read_bytes(), 50)
+    by_timer(hasty, code=FAILURE)
+    assert re.search(r"The server is asked in 3[0-9]{3} s, or by keelboot-fleet once\.", by_timer(hasty))
+    assert len(server.requests("poll")) == len(server.requests("artifact")) == 1
+    hasty.time.wait(4000)
+    by_timer(hasty, code=REBOOT)
+    assert hasty.staged
+
+
 def test_and_keeps_to_its_interval(hasty, server):
     fleet = hasty
     server.sleep = "01:00:00"
