@@ -90,6 +90,27 @@ def test_a_good_rollout_reaches_the_last_group(fleet, server):
             assert server("GET", f"targets/{name}/installedDS")["version"] == "2.0"
 
 
+def test_a_server_that_is_away_for_ten_polls_learns_the_end_when_it_is_back(fleet, server):
+    """Trial and verdict come in its absence."""
+    with Way(server.url).running() as way:
+        (name,), (machine,) = devices(fleet, server, 1, way.server_port)
+        good = server.release(fleet.name, "2.0", fleet.bundle("2.0"))
+        with running([machine]):
+            machine.expect(r"system 1\.0 is ready", 240)
+            server("POST", f"distributionsets/{good}/assignedTargets", [{"id": name, "type": "forced"}])
+            machine.expect(r"staged; the next boot installs it", 240)
+            way.away = True
+            machine.expect(r"system 2\.0 is ready", 300)
+            asked, begin = len(way.seen), way.connections
+            wait_until(lambda: way.connections >= begin + 10, 300)
+            assert len(way.seen) == asked and [one["status"] for one in actions(server, name)] == ["running"]
+            way.away = False
+            wait_until(lambda: [one["status"] for one in actions(server, name)] == ["finished"], 120)
+            entries = actions(server, name)[0]["entries"]
+            assert [one["type"] for one in entries].count("finished") == 1
+            assert "2.0 in slot b is good" in "\n".join(text for one in entries for text in one["messages"])
+
+
 def test_a_power_cut_in_the_download_costs_nothing_but_time(fleet, server):
     with Way(server.url).running() as way:
         (name,), (machine,) = devices(fleet, server, 1, way.server_port)
