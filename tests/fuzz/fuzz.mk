@@ -20,7 +20,7 @@ FUZZ_SRC := $(addprefix lib/,bdev.c bls.c bytes.c conf.c conf_fleet.c conf_keys.
             $(addprefix cli/bundle/bundle_,block.c blocks.c erofs.c erofs_index.c squash.c table.c) \
             $(addprefix cli/channel/channel_,file.c) \
             $(addprefix cli/doctor/doctor_,command.c order.c report.c script.c setting.c steps.c) \
-            $(addprefix fleet/,action.c answer_rules.c clock.c ddi.c ddi_write.c ends.c feed_record.c http.c http_answer.c http_head.c http_session.c keep.c known.c monitor_link.c pace.c page.c polling.c report.c rest.c token.c url.c) $(filter-out channel/staged_note.c,$(wildcard channel/*.c)) \
+            $(addprefix fleet/,action.c answer_rules.c clock.c ddi.c ddi_write.c ends.c facts.c feed_record.c http.c http_answer.c http_head.c http_session.c keep.c known.c last_contact.c monitor_link.c pace.c page.c polling.c refusal.c report.c rest.c token.c url.c wait_note.c) $(wildcard channel/*.c) \
             $(filter-out %_fuzz.c tests/fuzz/fuzz.c tests/fuzz/fuzz_mutate.c,$(wildcard tests/fuzz/*.c))
 
 FUZZ_CFLAGS   = -std=gnu11 $(CPPFLAGS) $(WARN) -g -fno-omit-frame-pointer -MMD -MP
@@ -60,7 +60,7 @@ $$(FUZZ_NAMES:%=$(FUZZ_DIR)/$(1)/%_fuzz): $(FUZZ_DIR)/$(1)/%_fuzz: $(FUZZ_DIR)/$
 	$$(call step,LD)
 	$$(Q)$(FUZZ_CC) $(3) -o $$@ $$< $(FUZZ_DIR)/$(1)/tests/fuzz/fuzz.o \
 		$$(if $$(filter $$*,$$(FUZZ_FIXING)),$(FUZZ_DIR)/$(1)/tests/fuzz/fuzz_mutate.o) \
-		$(FUZZ_DIR)/$(1)/libfuzz.a $$(FUZZ_LIBS) $$(if $$(filter channel ddi envelope http orders queue,$$*),$$(CURL) $$(JSON))
+		$(FUZZ_DIR)/$(1)/libfuzz.a $$(FUZZ_LIBS) $$(if $$(filter channel ddi envelope http notes orders queue,$$*),$$(CURL) $$(JSON))
 
 -include $$(patsubst %.c,$(FUZZ_DIR)/$(1)/%.d,$$(FUZZ_SRC) $$(wildcard tests/fuzz/*.c))
 endef
