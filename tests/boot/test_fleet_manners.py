@@ -3,6 +3,7 @@
 Each story changes one of them while the device runs, and ends as it began. The last one updates the device all the
 same."""
 import random
+import re
 import sys
 from pathlib import Path
 
@@ -207,7 +208,8 @@ def test_a_download_cut_at_twenty_random_points_goes_on_where_it_ended(empty):
     points = sorted(random.Random(size).sample(range(1, size), 20))
     empty.way.cut = [point - before for before, point in zip([0, *points], points)]
     empty.is_staged(empty.assign())
-    assert "fleet: keelboot-fleet: " not in empty.machine.text[begin:]
+    said = re.findall("fleet: keelboot-fleet: (.*)", empty.machine.text[begin:])
+    assert len(said) <= 3 and all("transfer closed with" in line for line in said), "nine requests in one contact"
     assert empty.way.answers("artifact") == [200] + [206] * 20
     assert [headers["Range"] for headers in empty.way.requests("artifact")[1:]] == [f"bytes={n}-" for n in points]
 
