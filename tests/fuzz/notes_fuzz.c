@@ -65,7 +65,7 @@ void monitor_do(struct monitor *m, const struct monitor_order *order, struct mon
 	(void)fd;
 	(void)order;
 	*r = (struct monitor_result){ .code = text_len % 3 == 0 ? FACTS_FAILURE : FACTS_OK };
-	snprintf(r->why, sizeof(r->why), "%s", text);
+	snprintf(r->why, sizeof(r->why), "%.255s", text);
 	*document = strict_parse(text, text_len, &why);
 }
 
