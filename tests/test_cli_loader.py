@@ -322,6 +322,10 @@ def test_doctor_wants_starts_to_be_counted(board):
     board.put("proc/cmdline", "gpt panic=10 keelboot.pair=a,counted")
     board.grub.runs("a other-store")
     assert told(board, "loader-store")[0].startswith("the boot loader counted its start of this kernel, and grub")
+    # `mark good` would not help.
+    board.grub.put()
+    assert ("error", "loader-store") in board.findings() and not told(board, "loader-preset")
+    board.grub.put(keelboot_default="a")
     board.put("proc/cmdline", "gpt panic=10 keelboot.pair=a")
     board.grub.runs("a")
     board.dev.configure("[slot.a]\nroot=PARTLABEL=root-a\nboot=PARTLABEL=boot-a\n[loader]\nkind=uefi\n")

@@ -155,7 +155,7 @@ static enum kb_err set_preset(struct asked *a, int slot)
 	return err;
 }
 
-static bool has_other_store(const struct device *d)
+bool device_loader_has_other_store(const struct device *d)
 {
 	return strcmp(d->pair_word, PAIR_OTHER_STORE) == 0;
 }
@@ -175,7 +175,7 @@ enum kb_err device_loader_confirm(const struct device *d, bool *changed)
 	TRY(read_store(&a, d));
 	if (a.is.preset == d->pair && a.is.once == STATE_NONE && a.is.starts == 0)
 		return KB_OK;
-	if (has_other_store(d)) {
+	if (device_loader_has_other_store(d)) {
 		log_err("boot loader: it counted this start in another store than %s, or kexec started this kernel: it is not made the one that starts from now on (keelboot doctor)",
 			d->loader);
 		return KB_ENODEV;
@@ -233,7 +233,7 @@ enum kb_err device_loader_secure(const struct device *d)
 		return KB_ENODEV;
 	}
 	if (why != NULL) {
-		bool other = has_other_store(d);
+		bool other = device_loader_has_other_store(d);
 
 		log_err("install: %s%s%s, so it would start no other kernel: mend that, and restart (keelboot doctor)",
 			why, other ? " than " : "", other ? d->loader : "");

@@ -43,6 +43,9 @@ struct device_loader_is {
 enum kb_err device_loader_read(const struct device *d, const char *root,
 			       struct device_loader_is *is) KB_MUST_CHECK;
 
+/* The boot loader counted this start where Linux does not look, or kexec started this kernel. */
+bool device_loader_has_other_store(const struct device *d);
+
 /* The booted slot proved itself, and so did its pair, if that is the one that runs: the loader
  * starts it from now on. *changed: it did not before. KB_ENODEV, reported: nobody knows whose
  * kernel runs, or the loader has another store. */

@@ -50,7 +50,7 @@ static void check_count(struct doctor *doc)
 			doc, DOCTOR_ERROR, "loader-unsaved",
 			"see what the boot loader prints at its start: is its medium write-protected, or its file missing?",
 			"the boot loader cannot write its store: a trial of a kernel is never started");
-	else if (strcmp(doc->d->pair_word, PAIR_OTHER_STORE) == 0)
+	else if (device_loader_has_other_store(doc->d))
 		doctor_report(
 			doc, DOCTOR_ERROR, "loader-store",
 			"name the store that the boot loader has, in fw_env.config or [loader] environment=, in the initramfs too; after a kexec, restart",
@@ -85,7 +85,7 @@ static void check_preset(struct doctor *doc)
 			"the boot loader counts starts, and this one was not answered: after some, it starts another kernel");
 	doctor_once(doc, is.once);
 	/* What it starts by default stands elsewhere: check_count(). */
-	if (strcmp(doc->d->pair_word, PAIR_OTHER_STORE) == 0)
+	if (device_loader_has_other_store(doc->d))
 		return;
 	if (is.preset == STATE_NONE)
 		doctor_report(doc, DOCTOR_ERROR, "loader-preset", "run keelboot mark good",
